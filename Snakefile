@@ -1,0 +1,64 @@
+# Front door: configuration, checks, includes, target rules.
+# Mini scale: snakemake --profile mini. Paper scale: snakemake --profile slurm.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+wildcard_constraints:
+    study=one_of(CONFIG.studies),
+    model=one_of([*CONFIG.models, NO_MODEL]),
+    policy=one_of(POLICIES),
+    seed=r"\d+",
+    decoding=one_of(CONFIG.decodings),
+
+
+localrules:
+    all,
+    tables,
+    figures,
+    paper,
+
+
+# The whole study: paper, tables and figures.
+rule all:
+    default_target: True
+    input:
+        expand(PAPER, study=CONFIG.studies),
+
+
+rule tables:
+    input:
+        expand(TABLES, study=CONFIG.studies),
+
+
+rule figures:
+    input:
+        expand(FIGURES, study=CONFIG.studies),
+
+
+rule paper:
+    input:
+        expand(PAPER, study=CONFIG.studies),
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/generate.smk"
+include: "workflow/rules/verify.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/paper.smk"
+
+
+onsuccess:
+    announce_products()

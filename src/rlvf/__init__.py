@@ -1,0 +1,1 @@
+"""Reinforcement learning from verification feedback for small code language models."""

@@ -1,0 +1,132 @@
+"""From what the stages found out about each completion to one row per completion."""
+
+import ast
+import warnings
+from collections import Counter
+
+from rlvf.errors import RlvfError
+from rlvf.prompts import code_of
+from rlvf.records import (
+    SEVERITIES,
+    CellId,
+    Completion,
+    Execution,
+    LintReport,
+    Sample,
+    Task,
+)
+
+
+def measure(
+    cell: CellId,
+    tasks: list[Task],
+    completions: list[Completion],
+    executions: list[Execution],
+    reports: list[LintReport],
+) -> list[Sample]:
+    """One Sample per completion, in the completions' order.
+
+    A sample whose verdict is `infrastructure_error` is kept: the summary leaves it out of every
+    rate and counts it. `characters` is the length of the raw completion, `lines` of its code.
+
+    Raises:
+        RlvfError: the files do not belong together; names the first task where they differ.
+    """
+    entry_points = {task.task_id: task.entry_point for task in tasks}
+    keys = [(item.task_id, item.sample_id) for item in completions]
+    _check_complete(keys, entry_points)
+    _check_same(keys, executions, "executions", "rlvf execute")
+    _check_same(keys, reports, "Ruff reports", "rlvf lint")
+    return [
+        _sample(cell, entry_points[completion.task_id], completion, execution, report)
+        for completion, execution, report in zip(completions, executions, reports, strict=True)
+    ]
+
+
+def _check_complete(keys: list[tuple[str, int]], entry_points: dict[str, str]) -> None:
+    remedy = "; generate the completions again from this tasks file"
+    repeated = next((key for key, count in Counter(keys).items() if count > 1), None)
+    if repeated:
+        raise RlvfError(f"completions: {repeated[0]} has sample {repeated[1]} twice{remedy}")
+    counts = Counter(task_id for task_id, _ in keys)
+    for task_id in counts:
+        if task_id not in entry_points:
+            raise RlvfError(f"completions: {task_id} is not in the tasks{remedy}")
+    expected = max(counts.values(), default=0)
+    for task_id in entry_points:
+        if not counts[task_id]:
+            raise RlvfError(f"completions: {task_id} has none{remedy}")
+        if counts[task_id] != expected:
+            raise RlvfError(
+                f"completions: {task_id} has {counts[task_id]} samples, others {expected}{remedy}"
+            )
+
+
+def _check_same(
+    keys: list[tuple[str, int]], records: list[Execution] | list[LintReport], what: str, stage: str
+) -> None:
+    others = [(record.task_id, record.sample_id) for record in records]
+    if others == keys:
+        return
+    at = next(
+        (i for i, (ours, theirs) in enumerate(zip(keys, others, strict=False)) if ours != theirs),
+        min(len(keys), len(others)),
+    )
+    found = [f"{k[at][0]} sample {k[at][1]}" if at < len(k) else "the end" for k in (keys, others)]
+    raise RlvfError(
+        f"{what} do not match the completions: at record {at + 1} the completions have {found[0]}, "
+        f"the {what} {found[1]}; run `{stage}` again on these completions"
+    )
+
+
+def _sample(
+    cell: CellId, entry_point: str, completion: Completion, execution: Execution, report: LintReport
+) -> Sample:
+    tree = _parse(code_of(completion))
+    return Sample(
+        **cell.model_dump(),
+        task_id=completion.task_id,
+        sample_id=completion.sample_id,
+        verdict=execution.verdict,
+        error_type=execution.error_type,
+        tests_passed=execution.passed,
+        tests_total=execution.total,
+        tokens=completion.tokens,
+        finish_reason=completion.finish_reason,
+        characters=len(completion.completion),
+        lines=report.lines,
+        parses=tree is not None,
+        defines_entry_point=tree is not None and entry_point in _top_level_names(tree),
+        findings={severity: report.counts.get(severity, 0) for severity in SEVERITIES},
+        rules=dict(sorted(Counter(d.code for d in report.diagnostics).items())),
+    )
+
+
+def _parse(code: str | None) -> ast.Module | None:
+    if code is None:
+        return None
+    with warnings.catch_warnings():
+        # Untrusted code is full of invalid escapes; they are Ruff's business, not the terminal's.
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(code)
+        # Null bytes are a ValueError in some versions; deep nesting exhausts the parser.
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _top_level_names(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            targets = (part for target in node.targets for part in ast.walk(target))
+            names |= {
+                part.id
+                for part in targets
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            }
+        elif isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return names

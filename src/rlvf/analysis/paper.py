@@ -1,0 +1,57 @@
+"""The paper: Typst source, tables and figures in, PDF out."""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import typst
+
+from rlvf.analysis.figures import FIGURES
+from rlvf.analysis.labels import Scale
+from rlvf.analysis.tables import NUMBERS, TABLES
+from rlvf.errors import RlvfError
+from rlvf.records import atomic_writer
+
+
+def compile_paper(source: Path, tables: Path, figures: Path, out: Path, scale: Scale) -> None:
+    """Compile `source` to the PDF `out`.
+
+    The source sees the tables' CSV files and numbers.json under `tables/` and the figures' PDF
+    files under `figures/`, wherever they lie; it checks that the numbers are of this scale. Only
+    Typst's embedded fonts are used and no date is written: equal inputs give an identical PDF.
+
+    Raises:
+        RlvfError: an input is missing, or Typst rejects the source; names the problem.
+    """
+    inputs = [(Path(source), "paper.typ")]
+    inputs += [(Path(tables) / f"{name}.csv", f"tables/{name}.csv") for name in TABLES]
+    inputs += [(Path(tables) / NUMBERS, f"tables/{NUMBERS}")]
+    inputs += [(Path(figures) / f"{name}.pdf", f"figures/{name}.pdf") for name in FIGURES]
+    # Typst reads nothing outside its root, and the inputs need not have a common one.
+    with tempfile.TemporaryDirectory(prefix="rlvf-paper-") as folder:
+        for path, name in inputs:
+            try:
+                (Path(folder) / name).parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, Path(folder) / name)
+            except OSError as error:
+                raise RlvfError(f"{path}: cannot read: {error.strerror}") from error
+        try:
+            pdf = typst.compile(
+                str(Path(folder) / "paper.typ"),
+                root=folder,
+                ignore_system_fonts=True,
+                sys_inputs={"scale": scale},
+            )
+        except typst.TypstError as error:
+            raise RlvfError(f"{source}: {_describe(error)}") from error
+    with atomic_writer(Path(out)) as file:
+        file.buffer.write(pdf)
+
+
+def _describe(error: typst.TypstError) -> str:
+    """Typst's message in one line, with the source line where it knows one."""
+    place = re.search(r"paper\.typ:(\d+):\d+", error.diagnostic)
+    line = f"line {place[1]}: " if place else ""
+    hints = "".join(f" ({hint})" for hint in error.hints)
+    return " ".join(f"{line}{error.message}{hints}".split())

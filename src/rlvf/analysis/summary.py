@@ -1,0 +1,189 @@
+"""From one row per completion to one row per cell and decoding: every number of the study.
+
+A row is (study, model, policy, decoding). A metric is computed for each seed, then averaged over
+seeds; the column `<metric>_sd` holds the standard deviation over seeds (n - 1 in the denominator;
+NaN for a single seed). Shares lie in [0, 1]. Samples with the verdict `infrastructure_error` are
+in no metric; the column `infrastructure_errors` counts them.
+
+| column | meaning |
+|---|---|
+| `pass@k` | probability that one of k samples passes, mean over tasks, k = 1, 2, 4, ... |
+| `tokens`, `characters`, `lines` | mean length of a completion (`lines` of its code) |
+| `truncated` | share that was cut at the token limit; NaN for controls |
+| `parses`, `defines_entry_point` | shares of completions |
+| `findings`, `findings.SEVERITY` | Ruff findings per completion |
+| `findings_per_100_lines` | all findings over all non-blank lines of code, × 100 |
+| `findings_valid` | per completion among those that parse and define the entry point |
+| `rule.CODE` | findings of one Ruff rule per completion |
+| `verdict.V`, `error_type.E` | shares of completions |
+| `outcome.O` | shares by verdict, `runtime_error` divided by type: `runtime_error:TypeError` |
+| `seeds`, `tasks`, `samples` | how many; `samples` over all seeds, scored or not |
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from rlvf.analysis.labels import cell_key
+from rlvf.config import CONTROLS
+from rlvf.errors import RlvfError
+from rlvf.records import SEVERITIES, Sample, read_jsonl
+
+ROW = ["study", "model", "policy", "decoding"]
+# Families of metrics with a member for each value that occurs; a value that does not is 0.
+_FAMILIES = ("rule.", "verdict.", "error_type.", "outcome.")
+
+
+def load_samples(paths: Iterable[Path]) -> pd.DataFrame:
+    """All samples of one study as a frame, the same for any order of the files.
+
+    Raises:
+        RlvfError: as `samples_frame`, or a file does not hold samples.
+    """
+    return samples_frame(sample for path in paths for sample in read_jsonl(path, Sample))
+
+
+def samples_frame(samples: Iterable[Sample]) -> pd.DataFrame:
+    """Samples as a sorted frame, a row each.
+
+    Raises:
+        RlvfError: there are none, they belong to several studies, one occurs twice, or two cells
+            were measured on different tasks, so that their rates could not be compared.
+    """
+    frame = pd.DataFrame([sample.model_dump() for sample in samples])
+    if frame.empty:
+        raise RlvfError("samples: there are none; give files that `rlvf measure` wrote")
+    studies = sorted(frame["study"].unique())
+    if len(studies) > 1:
+        raise RlvfError(f"samples: of several studies ({', '.join(studies)}); give one at a time")
+    cell = [*ROW, "seed"]
+    key = [*cell, "task_id", "sample_id"]
+    twice = frame[frame.duplicated(key)]
+    if len(twice):
+        names = ", ".join(str(value) for value in twice.iloc[0][key])
+        raise RlvfError(f"samples: ({names}) occurs twice; give each file once")
+    tasks = frame.groupby(cell)["task_id"].agg(frozenset)
+    for name, found in tasks.items():
+        if found != tasks.iloc[0]:
+            odd = min(found ^ tasks.iloc[0])
+            raise RlvfError(
+                f"samples: {'/'.join(map(str, name))} was measured on other tasks than "
+                f"{'/'.join(map(str, tasks.index[0]))} (only one has {odd}); evaluate it again"
+            )
+    return frame.sort_values(key, ignore_index=True)
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Unbiased estimate of the probability that at least one of k samples passes.
+
+    1 - C(n - c, k) / C(n, k) for c passes among n ≥ k samples (Chen et al. 2021,
+    arXiv 2107.03374, equation 1). For example n = 5, c = 2, k = 2: 1 - 3 / 10 = 0.7.
+    """
+    return 1 - math.comb(n - c, k) / math.comb(n, k)
+
+
+def summarise(samples: pd.DataFrame) -> pd.DataFrame:
+    """One row per (study, model, policy, decoding), controls first; columns as said above."""
+    by_seed = pd.DataFrame(
+        [
+            dict(zip([*ROW, "seed"], name, strict=True)) | _metrics(group)
+            for name, group in samples.groupby([*ROW, "seed"])
+        ]
+    )
+    families = [name for name in by_seed if name.startswith(_FAMILIES)]
+    scored = by_seed["pass@1"].notna()
+    by_seed.loc[scored, families] = by_seed.loc[scored, families].fillna(0.0)
+    metrics = sorted(by_seed.columns.difference([*ROW, "seed"]))
+    groups = by_seed.groupby(ROW)
+    counts = samples.groupby(ROW).agg(
+        seeds=("seed", "nunique"),
+        tasks=("task_id", "nunique"),
+        samples=("sample_id", "size"),
+        infrastructure_errors=("verdict", lambda v: int((v == "infrastructure_error").sum())),
+    )
+    means = groups[metrics].mean()
+    deviations = groups[metrics].std().add_suffix("_sd")
+    summary = pd.concat([counts, means, deviations], axis=1).reset_index()
+    order = sorted(
+        summary.index,
+        key=lambda i: (
+            cell_key(summary.at[i, "model"], summary.at[i, "policy"]),
+            summary.at[i, "decoding"],
+        ),
+    )
+    return summary.loc[order].reset_index(drop=True)
+
+
+def members(summary: pd.DataFrame, family: str) -> list[str]:
+    """The values of a family of metrics that occur (`verdict` -> `passed`, ...), sorted."""
+    prefix = f"{family}."
+    return sorted(
+        name.removeprefix(prefix)
+        for name in summary.columns
+        if name.startswith(prefix) and f"{name}_sd" in summary.columns
+    )
+
+
+def main_decoding(summary: pd.DataFrame) -> str:
+    """The decoding that text and figures show: greedy if models were decoded so."""
+    policies = summary[~summary["policy"].isin(CONTROLS)]
+    decodings = sorted((summary if policies.empty else policies)["decoding"].unique())
+    return "greedy" if "greedy" in decodings else decodings[0]
+
+
+def main_cells(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the main decoding, and the controls, however these were labelled."""
+    chosen = (summary["decoding"] == main_decoding(summary)) | summary["policy"].isin(CONTROLS)
+    return summary[chosen]
+
+
+def _metrics(group: pd.DataFrame) -> dict[str, float]:
+    """The metrics of one cell and decoding; a metric that nothing defines is NaN or left out."""
+    scored = group[group["verdict"] != "infrastructure_error"]
+    passed = scored["verdict"] == "passed"
+    tasks = passed.groupby(scored["task_id"]).agg(["size", "sum"])
+    samples_per_task = int(group.groupby("task_id").size().max())
+    metrics: dict[str, float] = {}
+    for k in _powers_of_two(samples_per_task):
+        # A task that lost samples to infrastructure errors may have too few left for this k.
+        enough = tasks[tasks["size"] >= k]
+        estimates = [pass_at_k(int(n), int(c), k) for n, c in enough.itertuples(index=False)]
+        metrics[f"pass@{k}"] = float(pd.Series(estimates, dtype=float).mean())
+
+    findings = pd.DataFrame(list(scored["findings"]), index=scored.index, columns=SEVERITIES)
+    total = findings.sum(axis=1)
+    valid = scored["defines_entry_point"]
+    lines = int(scored["lines"].sum())
+    finish = scored["finish_reason"].dropna()
+    metrics |= {
+        "tokens": float(scored["tokens"].astype(float).mean()),
+        "characters": float(scored["characters"].mean()),
+        "lines": float(scored["lines"].mean()),
+        "truncated": float((finish == "length").mean()),
+        "parses": float(scored["parses"].mean()),
+        "defines_entry_point": float(scored["defines_entry_point"].mean()),
+        "findings": float(total.mean()),
+        "findings_per_100_lines": 100 * float(total.sum()) / lines if lines else math.nan,
+        "findings_valid": float(total[valid].mean()),
+    }
+    metrics |= {f"findings.{name}": float(findings[name].mean()) for name in SEVERITIES}
+    rules: Counter[str] = Counter()
+    for counts in scored["rules"]:
+        rules.update(counts)
+    metrics |= {f"rule.{code}": count / len(scored) for code, count in rules.items()}
+    runtime = (scored["verdict"] == "runtime_error") & scored["error_type"].notna()
+    for family, values in (
+        ("verdict", scored["verdict"]),
+        ("error_type", scored["error_type"].dropna()),
+        ("outcome", scored["verdict"].mask(runtime, "runtime_error:" + scored["error_type"])),
+    ):
+        shares = values.value_counts() / max(len(scored), 1)
+        metrics |= {f"{family}.{name}": float(share) for name, share in shares.items()}
+    return metrics
+
+
+def _powers_of_two(limit: int) -> list[int]:
+    return [2**i for i in range(limit.bit_length())]

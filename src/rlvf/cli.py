@@ -1,0 +1,325 @@
+"""The command line: one sub-command per stage, explicit files in, explicit files out.
+
+Imports of torch and its like stand inside the commands that need them, so that the others start
+at once and so that the sandbox starts from a small process.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rlvf.config import (
+    Config,
+    GenerateSettings,
+    HubModel,
+    LintSettings,
+    MbppSettings,
+    MiniMbppSettings,
+    PretrainSettings,
+    SandboxSettings,
+    TrainSettings,
+    parse_settings,
+)
+from rlvf.errors import RlvfError
+from rlvf.progress import Progress
+from rlvf.prompts import code_of
+from rlvf.records import (
+    CellId,
+    Completion,
+    Execution,
+    LintReport,
+    Sample,
+    Task,
+    TrainingStep,
+    read_jsonl,
+    read_tasks,
+    write_jsonl,
+)
+
+_SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one sub-command; returns the exit status: 0, or 1 after one line that says what is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except RlvfError as error:
+        print(f"rlvf {options.stage}: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"rlvf {options.stage}: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rlvf",
+        description="Reinforcement learning from verification feedback: the stages of the workflow. "
+        "Snakemake calls them; each can be run by hand.",
+    )
+    stages = parser.add_subparsers(title="stages", dest="stage", required=True, metavar="STAGE")
+
+    def stage(name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
+        sub = stages.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = stage("tasks", _tasks, "Write the tasks of one split of a benchmark.")
+    sub.add_argument("--benchmark", choices=["mbpp", "minimbpp"], required=True)
+    sub.add_argument("--split", required=True, help="train, test, ... as the benchmark names them")
+    sub.add_argument("--source", type=Path, help="a local copy of mbpp.jsonl instead of the hub")
+    sub.add_argument("--limit", type=int, help="only the first so many tasks")
+    sub.add_argument("--settings", help=f"the benchmark's {_SETTINGS_HELP}")
+    _out(sub, "tasks.jsonl")
+
+    sub = stage("fetch", _fetch, "Download a published model at its pinned revision.")
+    sub.add_argument("--settings", required=True, help=f"the model's {_SETTINGS_HELP}")
+    _out(sub, "a model folder")
+
+    sub = stage("pretrain", _pretrain, "Pretrain a mini model on its generated corpus.")
+    sub.add_argument("--settings", required=True, help=f"model, benchmark, prompt: {_SETTINGS_HELP}")
+    _out(sub, "a model folder")
+
+    sub = stage("train", _train, "Train a policy with GRPO or GSPO and verification rewards.")
+    sub.add_argument("--model", type=Path, required=True, help="model folder")
+    sub.add_argument("--tasks", type=Path, required=True, help="tasks.jsonl to train on")
+    sub.add_argument("--settings", required=True, help=f"the cell's {_SETTINGS_HELP}")
+    sub.add_argument("--log", type=Path, required=True, help="JSON Lines, one per optimiser step")
+    sub.add_argument("--rollouts", type=Path, required=True, help="a sample of the completions")
+    _workers(sub)
+    _out(sub, "the adapter's folder")
+
+    sub = stage("generate", _generate, "Write completions of a policy.")
+    sub.add_argument("--model", type=Path, required=True, help="model folder")
+    sub.add_argument("--adapter", type=Path, help="adapter folder (none: the base model)")
+    sub.add_argument("--tasks", type=Path, required=True, help="tasks.jsonl to answer")
+    sub.add_argument("--settings", required=True, help=f"seed, prompt, decoding: {_SETTINGS_HELP}")
+    _out(sub, "completions.jsonl")
+
+    sub = stage("control", _control, "Write the completions of a control, which needs no model.")
+    sub.add_argument("--policy", choices=["reference", "empty"], required=True)
+    sub.add_argument("--tasks", type=Path, required=True)
+    _out(sub, "completions.jsonl")
+
+    sub = stage("execute", _execute, "Run completions against their tests in the sandbox.")
+    sub.add_argument("--tasks", type=Path, required=True)
+    sub.add_argument("--completions", type=Path, required=True)
+    sub.add_argument("--settings", help=f"the sandbox's {_SETTINGS_HELP}")
+    sub.add_argument("--timeout", type=float, help="seconds for each test, instead of the settings'")
+    _workers(sub)
+    _out(sub, "executions.jsonl")
+
+    sub = stage("lint", _lint, "Check completions with Ruff.")
+    sub.add_argument("--completions", type=Path, required=True)
+    sub.add_argument("--settings", help=f"rules and severities: {_SETTINGS_HELP}")
+    _out(sub, "ruff.jsonl")
+
+    sub = stage("measure", _measure, "Join what is known of each completion of a cell.")
+    sub.add_argument("--cell", required=True, help="study, model, policy, seed, decoding as JSON")
+    sub.add_argument("--tasks", type=Path, required=True)
+    sub.add_argument("--completions", type=Path, required=True)
+    sub.add_argument("--executions", type=Path, required=True)
+    sub.add_argument("--ruff", type=Path, required=True)
+    _out(sub, "samples.jsonl")
+
+    sub = stage("tables", _tables, "Make the tables of a study from its samples.")
+    sub.add_argument("--samples", type=Path, nargs="+", required=True)
+    sub.add_argument("--settings", required=True, help=f"the whole configuration: {_SETTINGS_HELP}")
+    _out(sub, "a folder")
+
+    sub = stage("figures", _figures, "Draw the figures of a study from its samples and logs.")
+    sub.add_argument("--samples", type=Path, nargs="+", required=True)
+    sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
+    sub.add_argument("--scale", choices=["paper", "mini"], required=True)
+    _out(sub, "a folder")
+
+    sub = stage("paper", _paper, "Compile the paper from its source, tables and figures.")
+    sub.add_argument("--source", type=Path, required=True, help="a Typst file")
+    sub.add_argument("--tables", type=Path, required=True)
+    sub.add_argument("--figures", type=Path, required=True)
+    sub.add_argument("--scale", choices=["paper", "mini"], required=True)
+    _out(sub, "paper.pdf")
+    return parser
+
+
+def _out(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--out", type=Path, required=True, help=what)
+
+
+def _workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count(),
+        help="completions run at the same time in the sandbox (default: one per core)",
+    )
+
+
+# ---------------------------------------------------------------- tasks and models
+
+
+def _tasks(options: argparse.Namespace) -> None:
+    from rlvf.benchmarks import load_tasks
+
+    kind = {"mbpp": MbppSettings, "minimbpp": MiniMbppSettings}[options.benchmark]
+    settings = parse_settings(options.settings, kind) if options.settings else kind()
+    if options.source is not None:
+        if kind is not MbppSettings:
+            raise RlvfError("--source: only mbpp is read from a file; minimbpp is generated")
+        settings = settings.model_copy(update={"source": str(options.source)})
+    tasks = load_tasks(settings, options.split, options.limit)
+    write_jsonl(options.out, tasks)
+    print(f"tasks: {len(tasks)} of {options.benchmark}/{options.split}", file=sys.stderr)
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from rlvf.models.hub import fetch
+
+    fetch(parse_settings(options.settings, HubModel), options.out)
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    from rlvf.models.mini import pretrain
+
+    pretrain(parse_settings(options.settings, PretrainSettings), options.out)
+
+
+# ---------------------------------------------------------------- training and generation
+
+
+def _train(options: argparse.Namespace) -> None:
+    settings = parse_settings(options.settings, TrainSettings)
+    tasks = read_tasks(options.tasks)
+    from rlvf.rewards import Verifier
+
+    # Before torch is imported: the sandbox's processes must not descend from one that has it.
+    with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
+        from rlvf.training.grpo import train
+
+        train(
+            options.model, tasks, settings, verifier, options.out, options.log, options.rollouts
+        )
+
+
+def _generate(options: argparse.Namespace) -> None:
+    settings = parse_settings(options.settings, GenerateSettings)
+    tasks = read_tasks(options.tasks)
+    from rlvf.generation import generate
+
+    write_jsonl(options.out, generate(options.model, options.adapter, tasks, settings))
+
+
+def _control(options: argparse.Namespace) -> None:
+    code = {"reference": lambda task: task.reference, "empty": lambda task: None}[options.policy]
+    write_jsonl(
+        options.out,
+        [
+            Completion(
+                task_id=task.task_id,
+                sample_id=0,
+                completion=code(task) or "",
+                code=code(task),
+            )
+            for task in read_tasks(options.tasks)
+        ],
+    )
+
+
+# ---------------------------------------------------------------- verification
+
+
+def _execute(options: argparse.Namespace) -> None:
+    from rlvf.sandbox import Candidate, Sandbox
+
+    settings = (
+        parse_settings(options.settings, SandboxSettings)
+        if options.settings
+        else SandboxSettings()
+    )
+    if options.timeout is not None:
+        settings = settings.model_copy(update={"timeout": options.timeout})
+    tasks = {task.task_id: task for task in read_tasks(options.tasks)}
+    candidates = []
+    for number, completion in enumerate(read_jsonl(options.completions, Completion), 1):
+        if completion.task_id not in tasks:
+            raise RlvfError(
+                f"{options.completions}:{number}: task {completion.task_id!r} is not in "
+                f"{options.tasks}"
+            )
+        candidates.append(
+            Candidate(tasks[completion.task_id], completion.sample_id, code_of(completion))
+        )
+    progress = Progress("execute", len(candidates))
+    with Sandbox(settings, options.workers) as sandbox:
+        executions = sandbox.execute(candidates, progress.update)
+    write_jsonl(options.out, executions)
+
+
+def _lint(options: argparse.Namespace) -> None:
+    from rlvf.lint import lint, lint_report
+
+    settings = (
+        parse_settings(options.settings, LintSettings) if options.settings else LintSettings()
+    )
+    completions = read_jsonl(options.completions, Completion)
+    codes = [code_of(completion) for completion in completions]
+    write_jsonl(
+        options.out,
+        [
+            lint_report(completion.task_id, completion.sample_id, code, findings)
+            for completion, code, findings in zip(
+                completions, codes, lint(codes, settings), strict=True
+            )
+        ],
+    )
+
+
+# ---------------------------------------------------------------- analysis
+
+
+def _measure(options: argparse.Namespace) -> None:
+    from rlvf.analysis.measures import measure
+
+    samples = measure(
+        parse_settings(options.cell, CellId, "--cell"),
+        read_tasks(options.tasks),
+        read_jsonl(options.completions, Completion),
+        read_jsonl(options.executions, Execution),
+        read_jsonl(options.ruff, LintReport),
+    )
+    write_jsonl(options.out, samples)
+
+
+def _tables(options: argparse.Namespace) -> None:
+    from rlvf.analysis.summary import load_samples
+    from rlvf.analysis.tables import write_tables
+
+    settings = parse_settings(options.settings, Config)
+    write_tables(
+        load_samples(options.samples),
+        settings.model_dump(mode="json"),
+        options.out,
+        settings.scale,
+    )
+
+
+def _figures(options: argparse.Namespace) -> None:
+    from rlvf.analysis.figures import write_figures
+    from rlvf.analysis.summary import load_samples
+
+    steps = [step for path in options.logs for step in read_jsonl(path, TrainingStep)]
+    write_figures(load_samples(options.samples), steps, options.out, options.scale)
+
+
+def _paper(options: argparse.Namespace) -> None:
+    from rlvf.analysis.paper import compile_paper
+
+    compile_paper(options.source, options.tables, options.figures, options.out, options.scale)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Completions from a policy: greedy and sampled, batched by prompt length, seeded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, set_seed
+
+from rlvf.config import DecodingSettings, GenerateSettings
+from rlvf.models.loading import load_model, load_tokenizer
+from rlvf.progress import Progress
+from rlvf.prompts import build_prompt, extract_code, tokenize_prompt
+from rlvf.records import Completion, Task
+
+
+def generate(
+    model: Path, adapter: Path | None, tasks: Sequence[Task], settings: GenerateSettings
+) -> list[Completion]:
+    """The completions of a policy, ordered by task as given and sample_id.
+
+    Raises:
+        RlvfError: the model or adapter cannot be loaded, or they do not fit.
+    """
+    tokenizer = load_tokenizer(model)
+    policy = load_model(model, settings.dtype, adapter).eval()
+    decoding = settings.decoding
+    # Replaces the model's own, whose values would fill whatever is not stated.
+    policy.generation_config = _generation_config(tokenizer, policy, decoding)
+    prompts = [
+        tokenize_prompt(tokenizer, build_prompt(task, settings.prompt), settings.prompt)
+        for task in tasks
+    ]
+    # Prompts of like length together: less padding, and less for the longest to wait on.
+    order = sorted(
+        ((task, sample) for task in range(len(tasks)) for sample in range(decoding.samples)),
+        key=lambda job: (len(prompts[job[0]]), job),
+    )
+    set_seed(settings.seed)
+    progress = Progress("generate", len(order))
+    done: dict[tuple[int, int], Completion] = {}
+    for start in range(0, len(order), decoding.batch_size):
+        batch = order[start : start + decoding.batch_size]
+        outputs = _generate_batch(policy, tokenizer, [prompts[task] for task, _ in batch])
+        for (task, sample), ids in zip(batch, outputs, strict=True):
+            stops = policy.generation_config.eos_token_id
+            done[task, sample] = _completion(tokenizer, tasks[task].task_id, sample, ids, stops)
+        progress.update(len(done))
+    return [done[key] for key in sorted(done)]
+
+
+def _generate_batch(
+    policy: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]]
+) -> list[list[int]]:
+    """The token ids after each prompt, stop and padding tokens included."""
+    inputs = tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(policy.device)
+    with torch.inference_mode():
+        output = policy.generate(**inputs)
+    return output[:, inputs["input_ids"].shape[1] :].tolist()
+
+
+def _generation_config(
+    tokenizer: PreTrainedTokenizerBase, policy: PreTrainedModel, decoding: DecodingSettings
+) -> GenerationConfig:
+    """Only what the configuration states: a model's own defaults (top_k 20, ...) do not count."""
+    stops = policy.generation_config.eos_token_id
+    stops = [stops] if isinstance(stops, int) else list(stops or [])
+    sampling = {}
+    if decoding.temperature > 0:
+        sampling = {
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p,
+            "top_k": decoding.top_k,
+        }
+    return GenerationConfig(
+        max_new_tokens=decoding.max_completion_tokens,
+        do_sample=bool(sampling),
+        eos_token_id=sorted({tokenizer.eos_token_id, *stops}),
+        pad_token_id=tokenizer.pad_token_id,
+        **sampling,
+    )
+
+
+def _completion(
+    tokenizer: PreTrainedTokenizerBase, task_id: str, sample_id: int, ids: list[int], stops: list[int]
+) -> Completion:
+    """Cut at the first stop token, which counts as a token but is no text."""
+    end = next((place for place, token in enumerate(ids) if token in stops), None)
+    text = tokenizer.decode(ids if end is None else ids[:end], skip_special_tokens=True)
+    return Completion(
+        task_id=task_id,
+        sample_id=sample_id,
+        completion=text,
+        code=extract_code(text),
+        tokens=len(ids) if end is None else end + 1,
+        finish_reason="length" if end is None else "stop",
+    )

@@ -1,0 +1,288 @@
+"""The records that travel between stages, and reading and writing them.
+
+Every stage reads and writes JSON Lines: UTF-8, one object a line. Reading checks each line
+against its record type and names the file and line of the first that does not fit. Writing goes
+to a temporary name first and is renamed at the end, so the final name never holds half a file.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rlvf.errors import RlvfError
+from rlvf.files import atomic_writer
+
+# Far above any generation limit: a longer text is a damaged file, not a completion.
+MAX_COMPLETION_CHARACTERS = 500_000
+
+Verdict = Literal[
+    "passed",
+    "wrong_answer",
+    "syntax_error",
+    "runtime_error",
+    "timeout",
+    "out_of_memory",
+    "crashed",
+    "blocked",
+    "no_code",
+    "infrastructure_error",
+]
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+R = TypeVar("R", bound=Record)
+
+
+class AssertTest(Record):
+    """`assert f(1) == 2`, as MBPP writes its tests."""
+
+    kind: Literal["assert"]
+    code: str
+
+
+class CallTest(Record):
+    """`function(*args)` must equal `expected` (numbers within `atol`)."""
+
+    kind: Literal["call"]
+    function: str
+    args: list[Any]
+    expected: Any
+    atol: float = 0
+
+
+class StdioTest(Record):
+    """The program reads `stdin` and must print `stdout`."""
+
+    kind: Literal["stdio"]
+    stdin: str
+    stdout: str
+
+
+Test = Annotated[AssertTest | CallTest | StdioTest, Field(discriminator="kind")]
+
+
+class Task(Record):
+    """One problem of a benchmark. `setup` runs after the candidate and before the tests."""
+
+    task_id: str
+    prompt: str
+    entry_point: str
+    setup: str = ""
+    tests: list[Test] = Field(min_length=1)
+    reference: str
+    split: str
+
+
+class Completion(Record):
+    """What a policy wrote. `code` is what extraction found in it, or None.
+
+    `tokens` and `finish_reason` are None where no model generated the text (controls).
+    """
+
+    task_id: str
+    sample_id: int = Field(ge=0)
+    completion: str = Field(max_length=MAX_COMPLETION_CHARACTERS)
+    code: str | None = None
+    tokens: int | None = None
+    finish_reason: Literal["stop", "length"] | None = None
+
+
+class TestResult(Record):
+    """One test's verdict. `whole` marks a test that could not be split (see rlvf.sandbox)."""
+
+    verdict: Verdict
+    milliseconds: float
+    whole: bool = False
+
+
+class Execution(Record):
+    """What the sandbox found out about one completion. `stdout` and `message` are tails."""
+
+    task_id: str
+    sample_id: int
+    verdict: Verdict
+    error_type: str | None
+    tests: list[TestResult]
+    passed: int
+    total: int
+    seconds: float
+    stdout: str
+    message: str
+
+
+class Diagnostic(Record):
+    """One Ruff finding. `line` and `column` count from 1."""
+
+    code: str
+    severity: Severity
+    line: int
+    column: int
+    message: str
+
+
+class LintReport(Record):
+    """All Ruff findings of one completion's code; `lines` counts its non-blank lines."""
+
+    task_id: str
+    sample_id: int
+    diagnostics: list[Diagnostic]
+    counts: dict[Severity, int]
+    lines: int
+
+
+class CellId(Record):
+    """Which cell of a study's grid a measurement belongs to, and how it was decoded."""
+
+    study: str
+    model: str
+    policy: str
+    seed: int
+    decoding: str
+
+
+class Sample(CellId):
+    """Everything measured about one completion: a row of every table.
+
+    `findings` counts Ruff findings by severity, `rules` by rule code. `tokens` is None for
+    controls. `defines_entry_point` implies `parses`.
+    """
+
+    task_id: str
+    sample_id: int
+    verdict: Verdict
+    error_type: str | None
+    tests_passed: int
+    tests_total: int
+    tokens: int | None
+    finish_reason: str | None
+    characters: int
+    lines: int
+    parses: bool
+    defines_entry_point: bool
+    findings: dict[Severity, int]
+    rules: dict[str, int]
+
+
+class TrainingStep(Record):
+    """One optimiser step of training. What belongs to a generation (rewards, lengths, the first
+    two times) stands in the first step after it and is None in the others.
+
+    `rewards` holds the mean of each component over the batch, `reward` of their weighted sum.
+    Lengths are in tokens, entropy in nats per token, times in seconds. `kl` is None when the
+    loss has no KL term.
+    """
+
+    study: str
+    model: str
+    policy: str
+    seed: int
+    step: int
+    generation: int
+    learning_rate: float
+    loss: float
+    grad_norm: float
+    entropy: float
+    kl: float | None
+    clip_fraction: float
+    reward: float | None
+    reward_std: float | None
+    rewards: dict[str, float | None]
+    completion_length: float | None
+    truncated_fraction: float | None
+    generation_seconds: float | None
+    reward_seconds: float | None
+    update_seconds: float
+
+
+class Rollout(Record):
+    """One training completion with its rewards; a sample of these is kept."""
+
+    generation: int
+    task_id: str
+    completion: str
+    code: str | None
+    verdict: Verdict | None
+    rewards: dict[str, float | None]
+
+
+def read_jsonl(path: Path, record: type[R]) -> list[R]:
+    """All records of a file, in order.
+
+    Raises:
+        RlvfError: the file cannot be read, or a line is blank, cut short, not UTF-8 or not such
+            a record; names the file and the line.
+    """
+    records = []
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                records.append(_parse(line, record, f"{path}:{number}"))
+    except OSError as error:
+        raise RlvfError(f"{path}: cannot read: {error.strerror}") from error
+    return records
+
+
+def read_tasks(path: Path) -> list[Task]:
+    """A tasks file, each task once.
+
+    Raises:
+        RlvfError: as `read_jsonl`, or a task_id stands in two lines, or there is no task.
+    """
+    tasks = read_jsonl(path, Task)
+    seen: dict[str, int] = {}
+    for number, task in enumerate(tasks, 1):
+        if task.task_id in seen:
+            raise RlvfError(
+                f"{path}:{number}: task {task.task_id!r} stands in line {seen[task.task_id]} too"
+            )
+        seen[task.task_id] = number
+    if not tasks:
+        raise RlvfError(f"{path}: holds no task")
+    return tasks
+
+
+def _parse(line: bytes, record: type[R], where: str) -> R:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RlvfError(
+            f"{where}: not valid UTF-8 at byte {error.start}; write the file as UTF-8"
+        ) from error
+    if not text.strip():
+        raise RlvfError(f"{where}: blank line where a {record.__name__} record was expected")
+    try:
+        return record.model_validate(json.loads(text))
+    except json.JSONDecodeError as error:
+        cut = " (the line is cut short?)" if not text.rstrip().endswith("}") else ""
+        raise RlvfError(f"{where}: not valid JSON: {error.msg}{cut}") from error
+    except RecursionError as error:
+        raise RlvfError(f"{where}: not a {record.__name__} record: nested too deeply") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise RlvfError(
+            f"{where}: not a {record.__name__} record: {key}: {describe_problem(problem)}"
+        ) from error
+
+
+def describe_problem(problem: dict[str, Any]) -> str:
+    """One entry of pydantic's `errors()` as `what is wrong (given: ...)`."""
+    message, given = problem["msg"].removeprefix("Value error, "), repr(problem["input"])
+    if problem["type"] in ("missing", "value_error"):
+        return message
+    return f"{message} (given: {given if len(given) <= 60 else given[:57] + '...'})"
+
+
+def write_jsonl(path: Path, records: Iterable[Record]) -> None:
+    """Write records in order, all or nothing (see `atomic_writer`)."""
+    with atomic_writer(path) as file:
+        for record in records:
+            file.write(record.model_dump_json() + "\n")

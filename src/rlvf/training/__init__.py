@@ -1,0 +1,1 @@
+"""Trainers: a policy, tasks and rewards in, an adapter and its logs out."""

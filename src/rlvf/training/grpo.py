@@ -1,0 +1,249 @@
+"""Group-relative policy optimisation with LoRA, by TRL's GRPOTrainer.
+
+GRPO (Shao et al. 2024, arXiv 2402.03300) and GSPO (Zheng et al. 2025, arXiv 2507.18071) are two
+settings of it: GSPO takes the importance ratio over the whole sequence and clips far closer to 1.
+With a single optimiser step per generation the ratio is 1 and the two coincide, so a comparison
+needs `optimizer_steps_per_generation` above 1.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from rlvf.config import TrainSettings, to_json
+from rlvf.errors import RlvfError
+from rlvf.files import atomic_directory, atomic_writer
+from rlvf.models.loading import load_model, load_tokenizer
+from rlvf.progress import Progress
+from rlvf.prompts import build_prompt, chat_template_options
+from rlvf.records import Rollout, Task, TrainingStep
+from rlvf.rewards import Verifier, component_rewards
+
+
+def train(
+    model: Path,
+    tasks: Sequence[Task],
+    settings: TrainSettings,
+    verifier: Verifier,
+    out: Path,
+    log: Path,
+    rollouts: Path,
+) -> None:
+    """Train one cell: `out` gets the adapter and the resolved settings (`cell.json`), `log` a
+    `TrainingStep` per optimiser step, `rollouts` a sample of the completions.
+
+    Raises:
+        RlvfError: there are fewer tasks than one generation needs; or from loading and writing.
+    """
+    training = settings.training
+    prompts = training.generation_batch_size // training.group_size
+    if len(tasks) < prompts:
+        raise RlvfError(
+            f"{len(tasks)} training tasks are too few: a generation takes {prompts} prompts "
+            "(generation_batch_size / group_size)"
+        )
+    with (
+        atomic_directory(out) as folder,
+        atomic_writer(log) as log_file,
+        atomic_writer(rollouts) as rollout_file,
+    ):
+        scorer = _Scorer(tasks, settings, verifier, rollout_file)
+        trainer = _Trainer(
+            scorer=scorer,
+            model=load_model(model, settings.dtype),
+            processing_class=load_tokenizer(model),
+            reward_funcs=[scorer.column(name) for name in settings.weights],
+            args=_trainer_arguments(settings, folder),
+            train_dataset=Dataset.from_list(
+                [
+                    {"prompt": build_prompt(task, settings.prompt), "task": number}
+                    for number, task in enumerate(tasks)
+                ]
+            ),
+            peft_config=LoraConfig(
+                r=training.lora.r,
+                lora_alpha=training.lora.alpha,
+                lora_dropout=training.lora.dropout,
+                target_modules=training.lora.target_modules,
+                task_type="CAUSAL_LM",
+            ),
+            callbacks=[_StepLog(settings, log_file)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.remove_callback(ProgressCallback)
+        trainer.train()
+        trainer.model.save_pretrained(str(folder))
+        (folder / "cell.json").write_text(to_json(settings) + "\n", encoding="utf-8")
+
+
+def _trainer_arguments(settings: TrainSettings, folder: Path) -> GRPOConfig:
+    """Everything that a default of TRL would otherwise decide is stated here."""
+    training, algorithm = settings.training, settings.algorithm
+    return GRPOConfig(
+        output_dir=str(folder),
+        seed=settings.cell.seed,
+        max_steps=training.optimizer_steps,
+        per_device_train_batch_size=training.micro_batch_size,
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        steps_per_generation=(
+            training.optimizer_steps_per_generation * training.gradient_accumulation_steps
+        ),
+        num_iterations=1,
+        num_generations=training.group_size,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.lr_scheduler,
+        warmup_steps=training.warmup_steps,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        max_completion_length=training.max_completion_tokens,
+        temperature=training.temperature,
+        top_p=training.top_p,
+        top_k=training.top_k,
+        mask_truncated_completions=training.mask_truncated_completions,
+        gradient_checkpointing=training.gradient_checkpointing,
+        chat_template_kwargs=chat_template_options(settings.prompt),
+        reward_weights=list(settings.weights.values()),
+        importance_sampling_level=algorithm.importance_sampling_level,
+        loss_type=algorithm.loss_type,
+        scale_rewards=algorithm.scale_rewards,
+        epsilon=algorithm.epsilon,
+        epsilon_high=algorithm.epsilon_high,
+        beta=algorithm.beta,
+        bf16=settings.dtype == "bfloat16",
+        shuffle_dataset=True,
+        logging_steps=1,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+
+
+class _Scorer:
+    """The reward functions that TRL calls: one verification, read by each component."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        settings: TrainSettings,
+        verifier: Verifier,
+        rollouts: IO[str],
+    ):
+        self._tasks, self._settings = tasks, settings
+        self._verifier, self._rollouts = verifier, rollouts
+        self._rewards: list[dict[str, float | None]] = []
+        self._generation = 0
+
+    def score(self, task_numbers: Sequence[int], completions: Sequence[str]) -> None:
+        """Verify a generation's completions and keep the first few as rollouts."""
+        self._generation += 1
+        tasks = [self._tasks[number] for number in task_numbers]
+        verified = self._verifier.verify(tasks, completions)
+        self._rewards = [component_rewards(one, self._settings.components) for one in verified]
+        kept = self._settings.training.rollouts_kept_per_generation
+        for one, rewards in zip(verified[:kept], self._rewards, strict=False):
+            rollout = Rollout(
+                generation=self._generation,
+                task_id=one.task.task_id,
+                completion=one.completion,
+                code=one.code,
+                verdict=one.execution.verdict if one.execution is not None else None,
+                rewards=rewards,
+            )
+            self._rollouts.write(rollout.model_dump_json() + "\n")
+        self._rollouts.flush()
+
+    def column(self, component: str) -> Callable[..., list[float | None]]:
+        """The reward function of one component; TRL logs it under the function's name."""
+
+        def reward(**_: object) -> list[float | None]:
+            return [rewards[component] for rewards in self._rewards]
+
+        reward.__name__ = component
+        return reward
+
+
+class _Trainer(GRPOTrainer):
+    """GRPOTrainer that has each generation scored once and times its parts."""
+
+    def __init__(self, *args, scorer: _Scorer, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._scorer = scorer
+
+    def _generate_single_turn(self, *args, **kwargs):
+        with _Timer(self, "seconds/generation"):
+            return super()._generate_single_turn(*args, **kwargs)
+
+    def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
+        with _Timer(self, "seconds/reward"):
+            texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
+            self._scorer.score([row["task"] for row in inputs], texts)
+            return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+
+
+class _Timer:
+    """Adds the seconds spent inside to the trainer's metrics of this step."""
+
+    def __init__(self, trainer: GRPOTrainer, name: str):
+        self._seconds = trainer._metrics["train"][name]
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __exit__(self, *exception: object) -> None:
+        self._seconds.append(time.perf_counter() - self._start)
+
+
+class _StepLog(TrainerCallback):
+    """Writes a `TrainingStep` per optimiser step and tells how far training is."""
+
+    def __init__(self, settings: TrainSettings, file: IO[str]):
+        self._settings, self._file = settings, file
+        cell = settings.cell
+        self._progress = Progress(
+            f"train {cell.model} {cell.policy} seed{cell.seed}", settings.training.optimizer_steps
+        )
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if "grad_norm" not in logs:
+            return  # the summary at the end of training
+        cell = self._settings.cell
+        per_generation = self._settings.training.optimizer_steps_per_generation
+        generation, reward = logs.get("seconds/generation"), logs.get("seconds/reward")
+        step = TrainingStep(
+            study=cell.study,
+            model=cell.model,
+            policy=cell.policy,
+            seed=cell.seed,
+            step=state.global_step,
+            generation=(state.global_step - 1) // per_generation + 1,
+            learning_rate=float(logs["learning_rate"]),
+            loss=float(logs["loss"]),
+            grad_norm=float(logs["grad_norm"]),
+            entropy=logs["entropy"],
+            kl=logs.get("kl"),
+            clip_fraction=logs["clip_ratio/region_mean"],
+            reward=logs.get("reward"),
+            reward_std=logs.get("reward_std"),
+            rewards={
+                name: logs[f"rewards/{name}/mean"]
+                for name in self._settings.weights
+                if f"rewards/{name}/mean" in logs
+            },
+            completion_length=logs.get("completions/mean_length"),
+            truncated_fraction=logs.get("completions/clipped_ratio"),
+            generation_seconds=generation,
+            reward_seconds=reward,
+            update_seconds=logs["step_time"] - (generation or 0) - (reward or 0),
+        )
+        self._file.write(step.model_dump_json() + "\n")
+        self._file.flush()
+        note = f"reward {step.reward:.3f}" if step.reward is not None else ""
+        self._progress.update(state.global_step, note)

@@ -1,0 +1,102 @@
+"""A tiny study, made by hand so that every number can be checked on paper."""
+
+import pytest
+
+from rlvf.records import Sample, TrainingStep
+
+
+@pytest.fixture(scope="session")
+def make_sample():
+    def make(task, policy="base", *, passed=True, seed=0, sample_id=0, **changes):
+        control = policy in ("reference", "empty")
+        findings = {"error": 0, "warning": 0, "info": 0} | changes.pop("findings", {})
+        values = {
+            "study": "rlvr",
+            "model": "none" if control else "mini-qwen3",
+            "policy": policy,
+            "seed": seed,
+            "decoding": "greedy",
+            "task_id": f"minimbpp/{task}",
+            "sample_id": sample_id,
+            "verdict": "passed" if passed else "wrong_answer",
+            "error_type": None,
+            "tests_passed": 3 if passed else 0,
+            "tests_total": 3,
+            "tokens": None if control else 20,
+            "finish_reason": None if control else "stop",
+            "characters": 60,
+            "lines": 4,
+            "parses": True,
+            "defines_entry_point": True,
+            "findings": findings,
+            "rules": {},
+        }
+        return Sample(**(values | changes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def study(make_sample):
+    """Two tasks; controls, base and two trained policies, each with one or two seeds."""
+    samples = []
+    for task in (1, 2):
+        samples.append(make_sample(task, "reference"))
+        samples.append(
+            make_sample(
+                task,
+                "empty",
+                passed=False,
+                verdict="no_code",
+                characters=0,
+                lines=0,
+                parses=False,
+                defines_entry_point=False,
+            )
+        )
+        for seed in (0, 1):
+            samples.append(make_sample(task, passed=task == 1, seed=seed))
+            samples.append(make_sample(task, "grpo-tests", seed=seed))
+            samples.append(
+                make_sample(
+                    task,
+                    "gspo-ruff",
+                    seed=seed,
+                    passed=False,
+                    verdict="runtime_error",
+                    error_type="Odd_$Error",
+                    findings={"error": seed},
+                    rules={"F401": seed} if seed else {},
+                )
+            )
+    return samples
+
+
+@pytest.fixture(scope="session")
+def steps():
+    def step(policy, seed, number):
+        first = number % 2 == 0
+        return TrainingStep(
+            study="rlvr",
+            model="mini-qwen3",
+            policy=policy,
+            seed=seed,
+            step=number,
+            generation=number // 2,
+            learning_rate=1e-3,
+            loss=0.0,
+            grad_norm=1.0,
+            entropy=0.5,
+            kl=None,
+            clip_fraction=0.0,
+            reward=0.5 if first else None,
+            reward_std=0.1 if first else None,
+            rewards={"tests": 0.5 if first else None},
+            completion_length=20.0 if first else None,
+            truncated_fraction=0.0 if first else None,
+            generation_seconds=2.0 if first else None,
+            reward_seconds=1.0 if first else None,
+            update_seconds=0.5,
+        )
+
+    return [step("grpo-tests", seed, number) for seed in (0, 1) for number in range(4)]

@@ -1,0 +1,115 @@
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rlvf.analysis.figures import write_figures
+from rlvf.analysis.paper import compile_paper
+from rlvf.analysis.summary import samples_frame
+from rlvf.analysis.tables import NUMBERS, write_tables
+from rlvf.errors import RlvfError
+
+SOURCE = Path(__file__).parents[2] / "paper" / "rlvr.typ"
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    def build(samples, steps, scale="mini"):
+        folder = tmp_path_factory.mktemp("results")
+        frame = samples_frame(samples)
+        write_tables(frame, None, folder / "tables", scale, steps)
+        write_figures(frame, steps, folder / "figures", scale)
+        return folder
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def results(build, study, steps):
+    return build(study, steps)
+
+
+def compile_in(folder, source=SOURCE, scale="mini"):
+    out = folder / "paper.pdf"
+    compile_paper(source, folder / "tables", folder / "figures", out, scale)
+    return out
+
+
+def words(pdf):
+    if not shutil.which("pdftotext"):
+        pytest.skip("needs pdftotext (poppler-utils)")
+    text = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True)
+    return " ".join(text.stdout.split())
+
+
+def test_equal_inputs_give_an_identical_paper(results):
+    first = compile_in(results).read_bytes()
+    assert first.startswith(b"%PDF")
+    assert compile_in(results).read_bytes() == first
+
+
+def test_the_paper_states_the_numbers_and_mini_on_every_page(results):
+    text = words(compile_in(results))
+    assert "base has pass@1 50.0 %" in text
+    assert "grpo-tests with 100.0 % (+50.0 points)" in text
+    assert "this holds" in text
+    pages = int(re.findall(r"\d+", text)[-1])
+    assert text.count("mini scale: tiny models") > pages >= 2
+
+
+@pytest.fixture
+def changed(results, tmp_path):
+    """Compile the paper from a copy of the results with changed numbers."""
+
+    def compile_changed(change):
+        shutil.copytree(results, tmp_path / "results")
+        path = tmp_path / "results" / "tables" / NUMBERS
+        numbers = json.loads(path.read_text(encoding="utf-8"))
+        change(numbers)
+        path.write_text(json.dumps(numbers), encoding="utf-8")
+        return words(compile_in(tmp_path / "results"))
+
+    return compile_changed
+
+
+def test_a_broken_harness_is_named(changed):
+    def miss(numbers):
+        numbers["controls"]["reference"]["pass@1"] = 0.99
+
+    assert "this does not hold" in changed(miss)
+
+
+def test_no_number_of_results_is_typed_by_hand(changed):
+    def lower(numbers):
+        numbers["extremes"]["mini-qwen3"]["highest"] |= {"pass@1": 0.1234, "gain_points": -1.26}
+
+    assert "grpo-tests with 12.3 % (−1.3 points)" in changed(lower)
+
+
+def test_a_partial_grid_at_paper_scale_compiles(build, make_sample):
+    folder = build([make_sample(1)], [], scale="paper")
+    text = words(compile_in(folder, scale="paper"))
+    assert "No trained policy was evaluated" in text
+    assert "mini scale:" not in text
+
+
+def test_tables_of_the_other_scale_are_refused(results):
+    with pytest.raises(RlvfError, match="the tables are of the scale mini"):
+        compile_in(results, scale="paper")
+
+
+def test_a_typst_error_is_one_line_and_leaves_no_paper(results, tmp_path):
+    source, out = tmp_path / "bad.typ", tmp_path / "paper.pdf"
+    source.write_text("Fine.\n#nonsense()\n", encoding="utf-8")
+    with pytest.raises(RlvfError, match=r"bad\.typ: line 2: unknown variable: nonsense") as caught:
+        compile_paper(source, results / "tables", results / "figures", out, "mini")
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
+def test_a_missing_figure_is_named(results, tmp_path):
+    with pytest.raises(RlvfError, match=r"curves\.pdf: cannot read: No such file"):
+        compile_paper(SOURCE, results / "tables", tmp_path, tmp_path / "paper.pdf", "mini")

@@ -1,0 +1,161 @@
+import math
+
+import pytest
+
+from rlvf.analysis.summary import load_samples, main_cells, pass_at_k, samples_frame, summarise
+from rlvf.errors import RlvfError
+from rlvf.records import write_jsonl
+
+
+def only_row(samples):
+    summary = summarise(samples_frame(samples))
+    assert len(summary) == 1
+    return summary.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("n", "c", "k", "expected"),
+    [
+        (5, 2, 2, 0.7),  # 1 - C(3, 2) / C(5, 2) = 1 - 3 / 10
+        (5, 2, 1, 0.4),
+        (5, 0, 3, 0.0),
+        (5, 3, 3, 1.0),  # only two fail, so any three hold a pass
+        (4, 1, 2, 0.5),
+    ],
+)
+def test_pass_at_k_by_hand(n, c, k, expected):
+    assert pass_at_k(n, c, k) == pytest.approx(expected)
+
+
+def test_pass_at_k_is_averaged_over_tasks(make_sample):
+    # Passes: 1 of 4 and 2 of 4. pass@2: 1 - C(3,2)/C(4,2) = 1/2 and 1 - C(2,2)/C(4,2) = 5/6.
+    passed = {1: [True, False, False, False], 2: [True, True, False, False]}
+    row = only_row(
+        make_sample(task, passed=outcome, sample_id=number)
+        for task, outcomes in passed.items()
+        for number, outcome in enumerate(outcomes)
+    )
+    assert row["pass@1"] == pytest.approx((1 / 4 + 2 / 4) / 2)
+    assert row["pass@2"] == pytest.approx((1 / 2 + 5 / 6) / 2)
+    assert row["pass@4"] == 1
+    assert "pass@8" not in row
+
+
+def test_findings_by_hand(make_sample):
+    row = only_row(
+        [
+            make_sample(1, findings={"error": 2, "info": 1}, lines=5, rules={"F401": 2, "W291": 1}),
+            make_sample(2, findings={"warning": 1}, lines=15, defines_entry_point=False),
+        ]
+    )
+    assert row["findings"] == 2  # 4 in 2 completions
+    assert row["findings.error"] == 1
+    assert row["findings.warning"] == 0.5
+    assert row["findings.info"] == 0.5
+    assert row["findings_per_100_lines"] == 20  # 4 in 20 lines
+    assert row["findings_valid"] == 3  # the first alone defines the entry point
+    assert row["rule.F401"] == 1
+    assert row["defines_entry_point"] == 0.5
+
+
+def test_shares_by_hand(make_sample):
+    row = only_row(
+        [
+            make_sample(1, tokens=10),
+            make_sample(2, tokens=30, finish_reason="length", passed=False),
+            make_sample(3, passed=False, verdict="runtime_error", error_type="KeyError"),
+            make_sample(4, passed=False, verdict="syntax_error", error_type="SyntaxError"),
+        ]
+    )
+    assert row["verdict.passed"] == row["verdict.runtime_error"] == 0.25
+    assert row["error_type.KeyError"] == row["error_type.SyntaxError"] == 0.25
+    assert row["outcome.runtime_error:KeyError"] == row["outcome.syntax_error"] == 0.25
+    assert row["tokens"] == 20
+    assert row["truncated"] == 0.25
+
+
+def test_infrastructure_errors_are_counted_and_in_no_rate(make_sample):
+    lost = make_sample(
+        1, sample_id=1, verdict="infrastructure_error", tokens=999, findings={"error": 9}
+    )
+    row = only_row([make_sample(1), make_sample(2), make_sample(2, sample_id=1), lost])
+    assert row["pass@1"] == 1
+    assert row["tokens"] == 20
+    assert row["findings"] == 0
+    assert (row["samples"], row["infrastructure_errors"]) == (4, 1)
+
+
+def test_seeds_are_averaged_with_their_deviation(make_sample):
+    # Seed 0 passes 2 of 2, seed 1 passes 1 of 2: mean 0.75, deviation 0.5 / sqrt(2).
+    row = only_row(
+        [
+            make_sample(1),
+            make_sample(2),
+            make_sample(1, seed=1),
+            make_sample(2, seed=1, passed=False),
+        ]
+    )
+    assert row["seeds"] == 2
+    assert row["pass@1"] == pytest.approx(0.75)
+    assert row["pass@1_sd"] == pytest.approx(0.5 / math.sqrt(2))
+    # A verdict that one seed lacks counts as 0 there.
+    assert row["verdict.wrong_answer"] == pytest.approx(0.25)
+
+
+def test_one_seed_has_no_deviation(make_sample):
+    assert math.isnan(only_row([make_sample(1)])["pass@1_sd"])
+
+
+def test_controls_have_no_tokens_and_empty_no_findings_per_line(study):
+    summary = summarise(samples_frame(study)).set_index("policy")
+    assert math.isnan(summary.at["reference", "tokens"])
+    assert math.isnan(summary.at["reference", "truncated"])
+    assert math.isnan(summary.at["empty", "findings_per_100_lines"])
+    assert summary.at["reference", "pass@1"] == 1
+    assert summary.at["empty", "pass@1"] == 0
+
+
+def test_rows_are_controls_base_then_algorithms_by_rewards(make_sample):
+    policies = ["gspo-tests", "grpo-combined", "base", "grpo-ruff", "empty", "grpo-tests"]
+    policies.append("reference")
+    summary = summarise(samples_frame(make_sample(1, policy) for policy in policies))
+    assert list(summary["policy"]) == [
+        "reference",
+        "empty",
+        "base",
+        "grpo-tests",
+        "grpo-ruff",
+        "grpo-combined",
+        "gspo-tests",
+    ]
+
+
+def test_a_cell_without_any_scored_sample_has_no_rates(make_sample):
+    row = only_row([make_sample(1, verdict="infrastructure_error")])
+    assert math.isnan(row["pass@1"])
+    assert row["infrastructure_errors"] == 1
+
+
+def test_the_order_of_files_does_not_matter(study, tmp_path):
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    write_jsonl(paths[0], study[:5])
+    write_jsonl(paths[1], study[5:])
+    assert load_samples(paths).equals(load_samples(paths[::-1]))
+
+
+def test_samples_that_cannot_be_compared_are_refused(make_sample):
+    one = make_sample(1)
+    for samples, message in [
+        ([], "there are none"),
+        ([one, one], "occurs twice"),
+        ([one, one.model_copy(update={"study": "other"})], "several studies"),
+        ([one, make_sample(2, "grpo-tests")], "was measured on other tasks"),
+    ]:
+        with pytest.raises(RlvfError, match=message):
+            samples_frame(samples)
+
+
+def test_controls_stand_beside_policies_that_were_never_decoded_greedily(make_sample):
+    samples = [make_sample(1, "reference"), make_sample(1, decoding="sampled")]
+    cells = main_cells(summarise(samples_frame(samples)))
+    assert list(cells["policy"]) == ["reference", "base"]

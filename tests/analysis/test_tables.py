@@ -1,0 +1,130 @@
+import csv
+import json
+
+import pytest
+
+from rlvf.analysis.summary import samples_frame
+from rlvf.analysis.tables import NUMBERS, TABLES, latex_escape, write_tables
+
+SETTINGS = {
+    "scale": "mini",
+    "results": "results/mini",
+    "training": {"learning_rate": 0.0004, "lora": {"r": 16}},
+    "lint": {"select": ["E", "F"], "ignore": []},
+    "studies": {
+        "rlvr": {
+            "overrides": [{"where": {"algorithm": "gspo"}}],
+            "published": ["training.lora", "lint.sel"],
+        }
+    },
+}
+
+
+@pytest.fixture
+def tables(study, steps, tmp_path):
+    write_tables(samples_frame(study), SETTINGS, tmp_path, "mini", steps)
+    return tmp_path
+
+
+def rows(folder, name):
+    with open(folder / f"{name}.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_writes_every_table_in_three_formats_and_the_numbers(tables):
+    expected = {f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md", "tex")}
+    assert {path.name for path in tables.iterdir()} == expected | {NUMBERS}
+
+
+def test_the_gain_is_in_points_over_base(tables):
+    by_policy = {row["policy"]: row for row in rows(tables, "pass_at_1")}
+    assert float(by_policy["base"]["pass_at_1"]) == 0.5
+    assert float(by_policy["grpo-tests"]["gain_points"]) == 50
+    assert float(by_policy["gspo-ruff"]["gain_points"]) == -50
+    assert by_policy["reference"]["gain_points"] == ""
+
+
+def test_controls_stand_beside_the_policies(tables):
+    for name in ("pass_at_1", "length", "ruff"):
+        assert [row["policy"] for row in rows(tables, name)][:2] == ["reference", "empty"]
+
+
+def test_ruff_rules_count_per_completion(tables):
+    found = {row["policy"]: row for row in rows(tables, "ruff_rules") if row["rule"] == "F401"}
+    # Two seeds, one of them with one finding in each completion.
+    assert float(found["gspo-ruff"]["findings"]) == 0.5
+
+
+def test_costs_are_summed_over_a_run(tables):
+    row = rows(tables, "cost")[0]
+    # Two generations of 2 s and 1 s, four steps of 0.5 s.
+    assert (row["generations"], row["optimizer_steps"]) == ("2", "4")
+    assert float(row["total_seconds"]) == 2 * 2 + 2 * 1 + 4 * 0.5
+
+
+def test_hyperparameters_say_where_they_come_from(tables):
+    origin = {row["key"]: row["origin"] for row in rows(tables, "hyperparameters")}
+    assert origin["training.lora.r"] == "published"
+    assert origin["training.learning_rate"] == "our choice"
+    # A key is published with its whole name, not with the beginning of one.
+    assert origin["lint.select"] == "our choice"
+    assert "results" not in origin
+    assert "studies.rlvr.published" not in origin
+
+
+def test_hyperparameters_are_flat(tables):
+    value = {row["key"]: row["value"] for row in rows(tables, "hyperparameters")}
+    assert value["lint.select"] == "E, F"
+    assert value["lint.ignore"] == "none"
+    assert value["studies.rlvr.overrides.0.where.algorithm"] == "gspo"
+
+
+def test_mini_is_labelled_in_every_file(tables):
+    for name in TABLES:
+        assert "mini scale" in (tables / f"{name}.md").read_text(encoding="utf-8")
+        assert "mini scale" in (tables / f"{name}.tex").read_text(encoding="utf-8")
+        assert all(row["scale"] == "mini" for row in rows(tables, name))
+
+
+def test_paper_tables_do_not_say_mini(study, tmp_path):
+    write_tables(samples_frame(study), None, tmp_path, "paper")
+    assert not [path for path in tmp_path.iterdir() if "mini scale" in path.read_text("utf-8")]
+
+
+def test_numbers_name_the_extremes_and_the_controls(tables):
+    numbers = json.loads((tables / NUMBERS).read_text(encoding="utf-8"))
+    assert numbers["extremes"]["mini-qwen3"]["highest"]["policy"] == "grpo-tests"
+    assert numbers["extremes"]["mini-qwen3"]["lowest"]["policy"] == "gspo-ruff"
+    assert numbers["controls"]["reference"]["pass@1"] == 1
+    assert numbers["mean_by_reward"]["ruff"]["findings"] == 0.5
+    assert numbers["cost"]["runs"] == 2
+
+
+def test_equal_samples_in_any_order_give_identical_files(study, steps, tables, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    write_tables(samples_frame(study[::-1]), SETTINGS, other, "mini", steps[::-1])
+    for path in tables.iterdir():
+        assert path.read_bytes() == (other / path.name).read_bytes(), path.name
+
+
+def test_latex_escapes_what_untrusted_code_may_be_called():
+    assert latex_escape("a_b & 5 % #1 {x}") == r"a\_b \& 5 \% \#1 \{x\}"
+    assert latex_escape("\\x ~ ^ $") == r"\textbackslash{}x \textasciitilde{} \textasciicircum{} \$"
+    assert latex_escape("1.0 ± 0.5\n−2") == r"1.0 $\pm$ 0.5 $-$2"
+
+
+def test_an_odd_error_type_breaks_no_table(tables):
+    assert r"Odd\_\$Error" in (tables / "error_types.tex").read_text(encoding="utf-8")
+    assert r"Odd\_$Error" in (tables / "error_types.md").read_text(encoding="utf-8")
+
+
+def test_a_long_table_may_break_over_pages(study, tmp_path):
+    settings = {"training": {f"key{number}": number for number in range(60)}}
+    write_tables(samples_frame(study), settings, tmp_path, "mini")
+    assert r"\begin{longtable}" in (tmp_path / "hyperparameters.tex").read_text(encoding="utf-8")
+
+
+def test_a_partial_grid_is_enough(make_sample, tmp_path):
+    write_tables(samples_frame([make_sample(1, "grpo-tests")]), None, tmp_path, "mini")
+    assert rows(tmp_path, "pass_at_1")[0]["gain_points"] == ""
+    assert rows(tmp_path, "hyperparameters") == []

@@ -1,0 +1,45 @@
+"""Real sandboxes: nothing here is mocked."""
+
+import pytest
+
+from rlvf.config import SandboxSettings
+from rlvf.records import Task
+from rlvf.sandbox import Candidate, Sandbox
+
+
+def make_task(*tests, entry_point="f", setup=""):
+    """A task with these tests; text stands for an assert."""
+    return Task(
+        task_id="t/1",
+        prompt="",
+        entry_point=entry_point,
+        setup=setup,
+        tests=[{"kind": "assert", "code": t} if isinstance(t, str) else t for t in tests],
+        reference="",
+        split="test",
+    )
+
+
+@pytest.fixture(scope="session")
+def sandbox():
+    """Limits that no honest candidate of these tests comes near, even on a busy machine."""
+    with Sandbox(SandboxSettings(timeout=10.0, memory_mb=256, output_kb=4)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def hasty():
+    """For candidates that are to run into the time limit."""
+    with Sandbox(SandboxSettings(timeout=0.5), workers=1) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def run(sandbox):
+    """Execute one candidate: `run(code, *tests)`."""
+
+    def run(code, *tests, within=sandbox, **task):
+        (execution,) = within.execute([Candidate(make_task(*tests, **task), 0, code)])
+        return execution
+
+    return run

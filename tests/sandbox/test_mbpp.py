@@ -1,0 +1,12 @@
+"""All of MBPP through the sandbox; needs the file that RLVF_MBPP names."""
+
+from rlvf.benchmarks.mbpp import read_mbpp
+from rlvf.sandbox import Candidate
+
+
+def test_every_reference_solution_passes_and_every_test_is_split(mbpp_path, sandbox):
+    candidates = [Candidate(task, 0, task.reference) for task in read_mbpp(mbpp_path)]
+    executions = sandbox.execute(candidates)
+    assert len(executions) == 974
+    assert [(e.task_id, e.message) for e in executions if e.verdict != "passed"] == []
+    assert [e.task_id for e in executions if any(test.whole for test in e.tests)] == []

@@ -1,0 +1,35 @@
+# Models: fetched from the hub once, where there is a network, or pretrained here.
+localrules:
+    fetch_model,
+
+
+rule fetch_model:
+    output:
+        directory(MODEL),
+    wildcard_constraints:
+        model=one_of(models_of("hub")),
+    params:
+        settings=lambda w: to_json(CONFIG.models[w.model]),
+    log:
+        f"{LOGS}/models/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/models/{{model}}.tsv"
+    shell:
+        "rlvf fetch --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"
+
+
+rule pretrain_model:
+    output:
+        directory(MODEL),
+    wildcard_constraints:
+        model=one_of(models_of("mini")),
+    params:
+        settings=lambda w: to_json(CONFIG.pretrain_settings(w.model)),
+    log:
+        f"{LOGS}/models/{{model}}.log",
+    benchmark:
+        f"{BENCHMARKS}/models/{{model}}.tsv"
+    resources:
+        **cluster("train"),
+    shell:
+        "rlvf pretrain --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"

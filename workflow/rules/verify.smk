@@ -1,0 +1,36 @@
+# Completions -> executions in the sandbox, and Ruff reports.
+rule execute:
+    input:
+        tasks=f"{TASKS}/test.jsonl",
+        completions=f"{DECODED}/completions.jsonl",
+    output:
+        f"{DECODED}/executions.jsonl",
+    params:
+        settings=to_json(CONFIG.sandbox),
+    log:
+        f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.log",
+    benchmark:
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.tsv"
+    resources:
+        **cluster("other"),
+    shell:
+        "rlvf execute --tasks {input.tasks} --completions {input.completions}"
+        " --settings {params.settings:q} --workers {threads} --out {output} 2> {log}"
+
+
+rule lint:
+    input:
+        completions=f"{DECODED}/completions.jsonl",
+    output:
+        f"{DECODED}/ruff.jsonl",
+    params:
+        settings=to_json(CONFIG.lint),
+    log:
+        f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.log",
+    benchmark:
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.tsv"
+    resources:
+        **cluster("other"),
+    shell:
+        "rlvf lint --completions {input.completions}"
+        " --settings {params.settings:q} --out {output} 2> {log}"
