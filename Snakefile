@@ -8,6 +8,10 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
+# Used with --software-deployment-method apptainer only; built from containers/rlvf.def.
+container: "containers/rlvf.sif"
+
+
 include: "workflow/rules/common.smk"
 
 

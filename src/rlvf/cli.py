@@ -30,8 +30,6 @@ from rlvf.records import (
     Completion,
     Execution,
     LintReport,
-    Sample,
-    Task,
     TrainingStep,
     read_jsonl,
     read_tasks,
@@ -42,7 +40,7 @@ _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one sub-command; returns the exit status: 0, or 1 after one line that says what is wrong."""
+    """Run one sub-command. Returns the exit status: 1 after one line that says what is wrong."""
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -58,8 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rlvf",
-        description="Reinforcement learning from verification feedback: the stages of the workflow. "
-        "Snakemake calls them; each can be run by hand.",
+        description="Reinforcement learning from verification feedback: the stages of the "
+        "workflow. Snakemake calls them; each can be run by hand.",
     )
     stages = parser.add_subparsers(title="stages", dest="stage", required=True, metavar="STAGE")
 
@@ -81,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     _out(sub, "a model folder")
 
     sub = stage("pretrain", _pretrain, "Pretrain a mini model on its generated corpus.")
-    sub.add_argument("--settings", required=True, help=f"model, benchmark, prompt: {_SETTINGS_HELP}")
+    sub.add_argument(
+        "--settings", required=True, help=f"model, benchmark, prompt: {_SETTINGS_HELP}"
+    )
     _out(sub, "a model folder")
 
     sub = stage("train", _train, "Train a policy with GRPO or GSPO and verification rewards.")
@@ -109,7 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--tasks", type=Path, required=True)
     sub.add_argument("--completions", type=Path, required=True)
     sub.add_argument("--settings", help=f"the sandbox's {_SETTINGS_HELP}")
-    sub.add_argument("--timeout", type=float, help="seconds for each test, instead of the settings'")
+    sub.add_argument(
+        "--timeout", type=float, help="seconds for each test, instead of the settings'"
+    )
     _workers(sub)
     _out(sub, "executions.jsonl")
 
@@ -137,11 +139,16 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--scale", choices=["paper", "mini"], required=True)
     _out(sub, "a folder")
 
-    sub = stage("paper", _paper, "Compile the paper from its source, tables and figures.")
+    sub = stage("cost", _cost, "Sum up what training took.")
+    sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
+    sub.add_argument("--scale", choices=["paper", "mini"], required=True)
+    _out(sub, "a folder")
+
+    sub = stage("paper", _paper, "Compile the paper from its source and results.")
     sub.add_argument("--source", type=Path, required=True, help="a Typst file")
     sub.add_argument("--tables", type=Path, required=True)
     sub.add_argument("--figures", type=Path, required=True)
-    sub.add_argument("--scale", choices=["paper", "mini"], required=True)
+    sub.add_argument("--cost", type=Path, required=True)
     _out(sub, "paper.pdf")
     return parser
 
@@ -200,9 +207,7 @@ def _train(options: argparse.Namespace) -> None:
     with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
         from rlvf.training.grpo import train
 
-        train(
-            options.model, tasks, settings, verifier, options.out, options.log, options.rollouts
-        )
+        train(options.model, tasks, settings, verifier, options.out, options.log, options.rollouts)
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -236,9 +241,7 @@ def _execute(options: argparse.Namespace) -> None:
     from rlvf.sandbox import Candidate, Sandbox
 
     settings = (
-        parse_settings(options.settings, SandboxSettings)
-        if options.settings
-        else SandboxSettings()
+        parse_settings(options.settings, SandboxSettings) if options.settings else SandboxSettings()
     )
     if options.timeout is not None:
         settings = settings.model_copy(update={"timeout": options.timeout})
@@ -311,14 +314,24 @@ def _figures(options: argparse.Namespace) -> None:
     from rlvf.analysis.figures import write_figures
     from rlvf.analysis.summary import load_samples
 
-    steps = [step for path in options.logs for step in read_jsonl(path, TrainingStep)]
-    write_figures(load_samples(options.samples), steps, options.out, options.scale)
+    samples, steps = load_samples(options.samples), _read_logs(options.logs)
+    write_figures(samples, steps, options.out, options.scale)
+
+
+def _cost(options: argparse.Namespace) -> None:
+    from rlvf.analysis.cost import write_cost
+
+    write_cost(_read_logs(options.logs), options.out, options.scale)
+
+
+def _read_logs(paths: list[Path]) -> list[TrainingStep]:
+    return [step for path in paths for step in read_jsonl(path, TrainingStep)]
 
 
 def _paper(options: argparse.Namespace) -> None:
     from rlvf.analysis.paper import compile_paper
 
-    compile_paper(options.source, options.tables, options.figures, options.out, options.scale)
+    compile_paper(options.source, options.tables, options.figures, options.cost, options.out)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """The typed configuration: parse, check, expand a study into cells.
 
 The YAML files state every value; the types here say what is allowed. Sections that a person also
-needs without a configuration file (benchmarks, sandbox, lint) have defaults, equal to those. A stage
-is handed only the slice that it uses, as one JSON text (`Config.*_settings`), so that a changed
-key reruns just the stages that read it.
+needs without a configuration file (benchmarks, sandbox, lint) have defaults, equal to those. A
+stage is handed only the slice that it uses, as one JSON text (`Config.*_settings`), so that a
+changed key reruns just the stages that read it.
 """
 
 import json
@@ -634,7 +634,9 @@ def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> 
     except OSError as error:
         raise RlvfError(f"{origin}: cannot read: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise RlvfError(f"{origin}: not valid YAML or JSON: {' '.join(str(error).split())}") from error
+        raise RlvfError(
+            f"{origin}: not valid YAML or JSON: {' '.join(str(error).split())}"
+        ) from error
     return _validate(settings, raw, origin)
 
 

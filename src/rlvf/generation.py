@@ -81,7 +81,11 @@ def _generation_config(
 
 
 def _completion(
-    tokenizer: PreTrainedTokenizerBase, task_id: str, sample_id: int, ids: list[int], stops: list[int]
+    tokenizer: PreTrainedTokenizerBase,
+    task_id: str,
+    sample_id: int,
+    ids: list[int],
+    stops: list[int],
 ) -> Completion:
     """Cut at the first stop token, which counts as a token but is no text."""
     end = next((place for place, token in enumerate(ids) if token in stops), None)

@@ -20,7 +20,7 @@ class Progress:
             return
         self.last = now
         elapsed = now - self.start
-        left = f", {elapsed / done * (self.total - done):.0f} s left" if 0 < done else ""
+        left = f", {elapsed / done * (self.total - done):.0f} s left" if done > 0 else ""
         share = 100 * done // max(self.total, 1)
         note = f"  {note}" if note else ""
         print(

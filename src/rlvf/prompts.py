@@ -24,7 +24,9 @@ from rlvf.config import PromptSettings
 from rlvf.records import AssertTest, CallTest, Completion, StdioTest, Task, Test
 
 _FENCE = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
-_PYTHON_FENCE = re.compile(r"^[ \t]*```[ \t]*(?:python3?|py)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_PYTHON_FENCE = re.compile(
+    r"^[ \t]*```[ \t]*(?:python3?|py)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+)
 
 Message = dict[str, str]
 

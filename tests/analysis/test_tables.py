@@ -10,9 +10,11 @@ SETTINGS = {
     "scale": "mini",
     "results": "results/mini",
     "training": {"learning_rate": 0.0004, "lora": {"r": 16}},
+    "models": {"mini-qwen3": {"layers": 2}, "unused": {"layers": 9}},
     "lint": {"select": ["E", "F"], "ignore": []},
     "studies": {
         "rlvr": {
+            "models": ["mini-qwen3"],
             "overrides": [{"where": {"algorithm": "gspo"}}],
             "published": ["training.lora", "lint.sel"],
         }
@@ -77,6 +79,12 @@ def test_hyperparameters_are_flat(tables):
     assert value["lint.select"] == "E, F"
     assert value["lint.ignore"] == "none"
     assert value["studies.rlvr.overrides.0.where.algorithm"] == "gspo"
+
+
+def test_hyperparameters_of_unused_models_are_left_out(tables):
+    keys = {row["key"] for row in rows(tables, "hyperparameters")}
+    assert "models.mini-qwen3.layers" in keys
+    assert "models.unused.layers" not in keys
 
 
 def test_mini_is_labelled_in_every_file(tables):

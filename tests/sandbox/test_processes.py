@@ -158,6 +158,13 @@ def test_a_result_beyond_the_limit_is_wrong_and_not_carried(run):
     assert execution.verdict == "wrong_answer"
 
 
+def test_endless_results_buy_no_time(run, hasty):
+    code = "import os\nwhile True: os.write(3, b'\\0\\0\\0\\6[\"ok\"]')"
+    program = {"kind": "stdio", "stdin": "", "stdout": ""}
+    execution = run(code, program, within=hasty)
+    assert (execution.verdict, execution.seconds < 2) == ("timeout", True)
+
+
 @pytest.mark.parametrize("ending", ["time.sleep(60)", "os._exit(0)", "os.abort()", "pass"])
 def test_grandchildren_end_with_the_candidate(run, hasty, ending):
     code = (
@@ -226,15 +233,18 @@ def test_closing_leaves_nothing(temporary):
         sandbox.execute([SERVER])
 
 
-def test_an_exception_during_execute_closes_the_sandbox(temporary):
+@pytest.mark.parametrize("others", [0, 3])
+def test_an_exception_during_execute_closes_the_sandbox(temporary, others):
     def fail(done):
         raise KeyboardInterrupt
 
     hang = Candidate(TASK, 1, "import time; time.sleep(60)")
-    sandbox = Sandbox(SandboxSettings())
+    sandbox = Sandbox(SandboxSettings(timeout=60))
     with pytest.raises(KeyboardInterrupt):
-        sandbox.execute([Candidate(TASK, 0, GOOD), hang, hang, hang], fail)
+        sandbox.execute([Candidate(TASK, 0, GOOD), *[hang] * others], fail)
     assert list(temporary.iterdir()) == []
+    with pytest.raises(RlvfError, match="closed"):
+        sandbox.execute([])
 
 
 # A program of its own, to be killed: the sandbox's processes write their numbers to a file.

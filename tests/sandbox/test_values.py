@@ -111,7 +111,7 @@ def deep_text(depth):
     [
         *("{}", "[]", '["list"]', '["list", 1]', '["eval", "1"]', '[["list"], []]'),
         *('["set", [["list", []]]]', '["dict", [1]]', '["int", 1]', '["range", [1, 2, 0]]'),
-        *('["Decimal", "x"]', '["Fraction", [1, 0]]', '["bytes", "zz"]'),
+        *('["Decimal", "x"]', '["Fraction", [1, 0]]', '["Fraction", [1, 0.5]]', '["bytes", "zz"]'),
         *('["date", "2024"]', '["timedelta", [1e300]]', '["str", "ff"]', deep_text(150)),
     ],
 )
@@ -126,8 +126,13 @@ def test_colliding_hashes_are_refused():
         decode(["set", [["int", hex(step * n)] for n in range(2000)]])
 
 
-def test_a_decimal_that_would_take_minutes_to_convert_is_opaque():
-    assert isinstance(decode(["Decimal", "1e999999999"]), Opaque)
+@pytest.mark.parametrize(
+    "code",
+    [["Decimal", "1e999999999"], ["Fraction", [["int", hex(7**99_999)], ["int", hex(3**99_999)]]]],
+    ids=["Decimal", "Fraction"],
+)
+def test_a_number_that_would_take_minutes_to_work_with_is_opaque(code):
+    assert isinstance(decode(code), Opaque)
 
 
 @pytest.mark.parametrize(

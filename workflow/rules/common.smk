@@ -7,7 +7,7 @@ from rlvf.config import NO_MODEL, parse_config, to_json
 from rlvf.errors import RlvfError
 
 try:
-    CONFIG = parse_config(config, " + ".join(workflow.configfiles))
+    CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
 except RlvfError as error:
     sys.exit(str(error))
 
@@ -23,6 +23,7 @@ CONTROL = f"{STUDY}/{NO_MODEL}/{{policy}}/seed0"
 DECODED = f"{CELL}/{{decoding}}"
 TABLES = f"{STUDY}/tables"
 FIGURES = f"{STUDY}/figures"
+COST = f"{STUDY}/cost"
 PAPER = f"{STUDY}/paper.pdf"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
@@ -49,9 +50,7 @@ def tasks_options(study, role):
 
 
 def cell_of(wildcards):
-    return CONFIG.cell(
-        wildcards.study, wildcards.model, wildcards.policy, int(wildcards.seed)
-    )
+    return CONFIG.cell(wildcards.study, wildcards.model, wildcards.policy, int(wildcards.seed))
 
 
 def samples_of(study):

@@ -6,13 +6,13 @@ localrules:
 rule study_tasks:
     output:
         f"{TASKS}/{{role}}.jsonl",
-    wildcard_constraints:
-        role="train|test",
-    params:
-        options=lambda w: tasks_options(w.study, w.role),
     log:
         f"{LOGS}/{{study}}/tasks-{{role}}.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/tasks-{{role}}.tsv"
+    wildcard_constraints:
+        role="train|test",
+    params:
+        options=lambda w: tasks_options(w.study, w.role),
     shell:
         "rlvf tasks {params.options} --out {output} 2> {log}"

@@ -6,17 +6,17 @@ rule generate:
         tasks=f"{TASKS}/test.jsonl",
     output:
         f"{DECODED}/completions.jsonl",
-    wildcard_constraints:
-        model=one_of(CONFIG.models),
-    params:
-        adapter=lambda w, input: f"--adapter {input.adapter}" if input.adapter else "",
-        settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/generate.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/generate.tsv"
+    wildcard_constraints:
+        model=one_of(CONFIG.models),
     resources:
         **cluster("generate"),
+    params:
+        adapter=lambda w, input: f"--adapter {input.adapter}" if input.adapter else "",
+        settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),
     shell:
         "HF_HUB_OFFLINE=1 rlvf generate --model {input.model} {params.adapter}"
         " --tasks {input.tasks} --settings {params.settings:q} --out {output} 2> {log}"
@@ -27,11 +27,11 @@ rule control:
         tasks=f"{TASKS}/test.jsonl",
     output:
         f"{DECODED}/completions.jsonl",
-    wildcard_constraints:
-        model=NO_MODEL,
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/control.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/control.tsv"
+    wildcard_constraints:
+        model=NO_MODEL,
     shell:
         "rlvf control --policy {wildcards.policy} --tasks {input.tasks} --out {output} 2> {log}"

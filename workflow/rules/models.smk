@@ -6,14 +6,14 @@ localrules:
 rule fetch_model:
     output:
         directory(MODEL),
-    wildcard_constraints:
-        model=one_of(models_of("hub")),
-    params:
-        settings=lambda w: to_json(CONFIG.models[w.model]),
     log:
         f"{LOGS}/models/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/models/{{model}}.tsv"
+    wildcard_constraints:
+        model=one_of(models_of("hub")),
+    params:
+        settings=lambda w: to_json(CONFIG.models[w.model]),
     shell:
         "rlvf fetch --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"
 
@@ -21,15 +21,15 @@ rule fetch_model:
 rule pretrain_model:
     output:
         directory(MODEL),
-    wildcard_constraints:
-        model=one_of(models_of("mini")),
-    params:
-        settings=lambda w: to_json(CONFIG.pretrain_settings(w.model)),
     log:
         f"{LOGS}/models/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/models/{{model}}.tsv"
+    wildcard_constraints:
+        model=one_of(models_of("mini")),
     resources:
         **cluster("train"),
+    params:
+        settings=lambda w: to_json(CONFIG.pretrain_settings(w.model)),
     shell:
         "rlvf pretrain --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"

@@ -7,14 +7,14 @@ rule train:
         adapter=directory(f"{CELL}/adapter"),
         log=f"{CELL}/train.jsonl",
         rollouts=f"{CELL}/rollouts.jsonl",
-    params:
-        settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.tsv"
     resources:
         **cluster("train"),
+    params:
+        settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
     shell:
         "HF_HUB_OFFLINE=1 rlvf train --model {input.model} --tasks {input.tasks}"
         " --settings {params.settings:q} --workers {threads}"

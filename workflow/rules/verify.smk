@@ -5,14 +5,14 @@ rule execute:
         completions=f"{DECODED}/completions.jsonl",
     output:
         f"{DECODED}/executions.jsonl",
-    params:
-        settings=to_json(CONFIG.sandbox),
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.tsv"
     resources:
         **cluster("other"),
+    params:
+        settings=to_json(CONFIG.sandbox),
     shell:
         "rlvf execute --tasks {input.tasks} --completions {input.completions}"
         " --settings {params.settings:q} --workers {threads} --out {output} 2> {log}"
@@ -23,14 +23,14 @@ rule lint:
         completions=f"{DECODED}/completions.jsonl",
     output:
         f"{DECODED}/ruff.jsonl",
-    params:
-        settings=to_json(CONFIG.lint),
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.tsv"
     resources:
         **cluster("other"),
+    params:
+        settings=to_json(CONFIG.lint),
     shell:
         "rlvf lint --completions {input.completions}"
         " --settings {params.settings:q} --out {output} 2> {log}"

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import typst
 
+from rlvf.analysis.cost import NUMBERS as COST
 from rlvf.analysis.figures import FIGURES
-from rlvf.analysis.labels import Scale
 from rlvf.analysis.tables import NUMBERS, TABLES
 from rlvf.errors import RlvfError
 from rlvf.records import atomic_writer
 
 
-def compile_paper(source: Path, tables: Path, figures: Path, out: Path, scale: Scale) -> None:
+def compile_paper(source: Path, tables: Path, figures: Path, cost: Path, out: Path) -> None:
     """Compile `source` to the PDF `out`.
 
-    The source sees the tables' CSV files and numbers.json under `tables/` and the figures' PDF
-    files under `figures/`, wherever they lie; it checks that the numbers are of this scale. Only
-    Typst's embedded fonts are used and no date is written: equal inputs give an identical PDF.
+    The source sees the tables' CSV files and numbers.json under `tables/`, the figures' PDF files
+    under `figures/` and cost.json under `cost/`, wherever they lie. Only Typst's embedded fonts
+    are used and no date is written: equal inputs give an identical PDF.
 
     Raises:
         RlvfError: an input is missing, or Typst rejects the source; names the problem.
@@ -28,6 +28,7 @@ def compile_paper(source: Path, tables: Path, figures: Path, out: Path, scale: S
     inputs += [(Path(tables) / f"{name}.csv", f"tables/{name}.csv") for name in TABLES]
     inputs += [(Path(tables) / NUMBERS, f"tables/{NUMBERS}")]
     inputs += [(Path(figures) / f"{name}.pdf", f"figures/{name}.pdf") for name in FIGURES]
+    inputs += [(Path(cost) / COST, f"cost/{COST}")]
     # Typst reads nothing outside its root, and the inputs need not have a common one.
     with tempfile.TemporaryDirectory(prefix="rlvf-paper-") as folder:
         for path, name in inputs:
@@ -41,7 +42,6 @@ def compile_paper(source: Path, tables: Path, figures: Path, out: Path, scale: S
                 str(Path(folder) / "paper.typ"),
                 root=folder,
                 ignore_system_fonts=True,
-                sys_inputs={"scale": scale},
             )
         except typst.TypstError as error:
             raise RlvfError(f"{source}: {_describe(error)}") from error

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import pandas as pd
 from rlvf.analysis.labels import (
     SCALE_NOTES,
     Scale,
-    cell_key,
     is_trained,
     model_label,
     reward_key,
@@ -22,7 +21,8 @@ from rlvf.analysis.labels import (
 )
 from rlvf.analysis.summary import ROW, main_cells, main_decoding, members, summarise
 from rlvf.config import CONTROLS
-from rlvf.records import SEVERITIES, TrainingStep, atomic_writer
+from rlvf.files import atomic_writer
+from rlvf.records import SEVERITIES
 
 TABLES = (
     "pass_at_1",
@@ -32,7 +32,6 @@ TABLES = (
     "ruff_rules",
     "errors",
     "error_types",
-    "cost",
     "hyperparameters",
 )
 NUMBERS = "numbers.json"
@@ -40,7 +39,10 @@ NUMBERS = "numbers.json"
 _COMMONEST_RULES = 10
 _COMMONEST_ERROR_TYPES = 8
 # Where things lie and what jobs ask of the cluster: these change no result.
-_NOT_HYPERPARAMETERS = {"scale", "results", "model_cache", "resources"}
+_NOT_HYPERPARAMETERS = {"scale", "results", "resources"}
+
+# Sections of named choices, of which a study's grid uses some.
+_CHOSEN_BY_GRID = ("models", "algorithms", "decodings")
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,22 @@ class Table:
     data: pd.DataFrame
     shown: pd.DataFrame
 
+    def for_paper(self) -> dict[str, Any]:
+        """The table as the paper shows it."""
+        return {
+            "caption": self.caption,
+            "columns": list(self.shown.columns),
+            "rows": self.shown.to_numpy().tolist(),
+        }
 
-def write_tables(
-    samples: pd.DataFrame,
-    settings: dict | None,
-    out_dir: Path,
-    scale: Scale,
-    steps: Sequence[TrainingStep] = (),
-) -> None:
+
+def write_tables(samples: pd.DataFrame, settings: dict | None, out_dir: Path, scale: Scale) -> None:
     """Write NAME.csv, NAME.md and NAME.tex for each of TABLES, and numbers.json.
 
     Args:
         samples: from `rlvf.analysis.summary.load_samples`.
         settings: the whole configuration (`Config.model_dump(mode="json")`) for the table of
             hyperparameters, which is empty without it.
-        steps: the training logs, for the table of costs, which is empty without them.
 
     Equal content in, byte-identical files out, whatever order the samples were read in. Shares
     are in [0, 1] in CSV and JSON and in percent in Markdown and LaTeX; gains are in percentage
@@ -82,19 +85,27 @@ def write_tables(
         _ruff_rules(summary),
         _errors(summary),
         _error_types(summary),
-        _cost(steps),
         _hyperparameters(settings or {}, study),
     ]
     for table in tables:
-        caption = f"{table.caption} ({SCALE_NOTES[scale]})"
-        data = table.data.copy()
-        data.insert(0, "scale", scale)
-        _write(Path(out_dir) / f"{table.name}.csv", data.to_csv(index=False, lineterminator="\n"))
-        _write(Path(out_dir) / f"{table.name}.md", _markdown(caption, table.shown))
-        _write(Path(out_dir) / f"{table.name}.tex", _latex(table.name, caption, table.shown))
-    numbers = _numbers(summary, tables, scale)
+        write_table(table, out_dir, scale)
+    write_numbers(_numbers(summary, tables, scale), Path(out_dir) / NUMBERS)
+
+
+def write_table(table: Table, out_dir: Path, scale: Scale) -> None:
+    """Write NAME.csv, NAME.md and NAME.tex, all marked with the scale."""
+    caption = f"{table.caption} ({SCALE_NOTES[scale]})"
+    data = table.data.copy()
+    data.insert(0, "scale", scale)
+    _write(Path(out_dir) / f"{table.name}.csv", data.to_csv(index=False, lineterminator="\n"))
+    _write(Path(out_dir) / f"{table.name}.md", _markdown(caption, table.shown))
+    _write(Path(out_dir) / f"{table.name}.tex", _latex(table.name, caption, table.shown))
+
+
+def write_numbers(numbers: dict, path: Path) -> None:
+    """Write what the paper's text states as JSON: frames as rows, missing values as null."""
     text = json.dumps(_plain(numbers), indent=1, ensure_ascii=False, allow_nan=False)
-    _write(Path(out_dir) / NUMBERS, text + "\n")
+    _write(path, text + "\n")
 
 
 # ---------------------------------------------------------------- the tables
@@ -148,9 +159,9 @@ def _pass_at_k(summary: pd.DataFrame) -> Table:
 
 def _length(summary: pd.DataFrame) -> Table:
     columns = {
-        "Tokens": ("tokens", _number),
-        "Characters": ("characters", _number),
-        "Lines of code": ("lines", _number),
+        "Tokens": ("tokens", show_number),
+        "Characters": ("characters", show_number),
+        "Lines of code": ("lines", show_number),
         "Truncated (%)": ("truncated", _percent),
     }
     return _table("length", "Length of a completion, mean", summary, columns)
@@ -158,10 +169,10 @@ def _length(summary: pd.DataFrame) -> Table:
 
 def _ruff(summary: pd.DataFrame) -> Table:
     columns = {
-        **{words(name).capitalize(): (f"findings.{name}", _number) for name in SEVERITIES},
-        "All": ("findings", _number),
-        "Per 100 lines": ("findings_per_100_lines", _number),
-        "All, if valid": ("findings_valid", _number),
+        **{words(name).capitalize(): (f"findings.{name}", show_number) for name in SEVERITIES},
+        "All": ("findings", show_number),
+        "Per 100 lines": ("findings_per_100_lines", show_number),
+        "All, if valid": ("findings_valid", show_number),
         "Valid (%)": ("defines_entry_point", _percent),
     }
     caption = "Ruff findings per completion by severity; valid: parses and defines the entry point"
@@ -170,7 +181,7 @@ def _ruff(summary: pd.DataFrame) -> Table:
 
 def _ruff_rules(summary: pd.DataFrame) -> Table:
     chosen = _commonest(summary, "rule", _COMMONEST_RULES)
-    columns = {code: (f"rule.{code}", _number) for code in chosen}
+    columns = {code: (f"rule.{code}", show_number) for code in chosen}
     caption = "Findings per completion of the Ruff rules that base and trained policies break most"
     shown = _shown(summary, columns)
     return Table("ruff_rules", caption, _long(summary, "rule", chosen, "findings"), shown)
@@ -198,34 +209,9 @@ def _error_types(summary: pd.DataFrame) -> Table:
     return Table("error_types", caption, _long(summary, "error_type", types, "share"), shown)
 
 
-def _cost(steps: Sequence[TrainingStep]) -> Table:
-    runs = ["study", "model", "policy", "seed"]
-    times = ["generation_seconds", "reward_seconds", "update_seconds"]
-    fields = [*runs, "step", "generation", *times]
-    frame = pd.DataFrame([step.model_dump(include=set(fields)) for step in steps], columns=fields)
-    frame[times] = frame[times].astype(float)
-    frame = frame.sort_values([*runs, "step"])
-    groups = frame.groupby(runs)
-    data = groups[times].sum().assign(total_seconds=lambda sums: sums.sum(axis=1))
-    data.insert(0, "optimizer_steps", groups["step"].nunique())
-    data.insert(0, "generations", groups["generation"].nunique())
-    data = data.reset_index()
-    order = sorted(
-        data.index, key=lambda i: (*cell_key(data["model"][i], data["policy"][i]), data["seed"][i])
-    )
-    data = data.loc[order]
-    titles = ["Model", "Policy", "Seed", "Generations", "Steps", "Generate (s)", "Reward (s)"]
-    titles += ["Update (s)", "Total (s)"]
-    shown = data.drop(columns="study").set_axis(titles, axis=1)
-    for title in titles[2:5]:
-        shown[title] = shown[title].map(str)
-    for title in titles[5:]:
-        shown[title] = shown[title].map(_number)
-    return Table("cost", "Wall-clock time of each training run", data, shown)
-
-
 def _hyperparameters(settings: dict, study: str) -> Table:
     published = settings.get("studies", {}).get(study, {}).get("published", [])
+    settings = _used_settings(settings, study)
     rows = [
         {"key": key, "value": value, "origin": _origin(key, published)}
         for section in sorted(settings.keys() - _NOT_HYPERPARAMETERS)
@@ -236,6 +222,20 @@ def _hyperparameters(settings: dict, study: str) -> Table:
     shown = data.rename(columns=str.capitalize)
     caption = "Hyperparameters: published with the study, or our choice"
     return Table("hyperparameters", caption, data, shown)
+
+
+def _used_settings(settings: dict, study: str) -> dict:
+    """The settings without the models, algorithms, ... that this study's grid does not name."""
+    grid = settings.get("studies", {}).get(study, {})
+    named = {"studies": [study], **{name: grid[name] for name in _CHOSEN_BY_GRID if name in grid}}
+    if "benchmark" in grid:
+        named["benchmarks"] = [grid["benchmark"]]
+    return {
+        section: {name: value[name] for name in named[section] if name in value}
+        if section in named
+        else value
+        for section, value in settings.items()
+    }
 
 
 def _origin(key: str, published: list[str]) -> str:
@@ -309,7 +309,7 @@ def _missing(value: float | None) -> bool:
     return value is None or math.isnan(value)
 
 
-def _number(mean: float | None, deviation: float | None = None) -> str:
+def show_number(mean: float | None, deviation: float | None = None) -> str:
     """Two decimals, with ± the standard deviation over seeds where there are several."""
     if _missing(mean):
         return "–"
@@ -335,7 +335,7 @@ def _signed(value: float | None) -> str:
 
 
 def _numbers(summary: pd.DataFrame, tables: list[Table], scale: Scale) -> dict:
-    """All that the paper's text states. Shares in [0, 1]; gains in points; times in seconds."""
+    """All that the paper's text states. Shares in [0, 1]; gains in points."""
     main = main_decoding(summary)
     cells = main_cells(summary)
     trained = cells[cells["policy"].map(is_trained)]
@@ -345,7 +345,6 @@ def _numbers(summary: pd.DataFrame, tables: list[Table], scale: Scale) -> dict:
     samples_per_task = {
         row.decoding: round(row.samples / row.seeds / row.tasks) for row in summary.itertuples()
     }
-    cost = next(table.data for table in tables if table.name == "cost")
     return {
         "scale": scale,
         "scale_note": SCALE_NOTES[scale],
@@ -372,21 +371,7 @@ def _numbers(summary: pd.DataFrame, tables: list[Table], scale: Scale) -> dict:
         },
         "mean_by_algorithm": _mean_by(trained, 0),
         "mean_by_reward": _mean_by(trained, 1),
-        "cost": {
-            "runs": len(cost),
-            "optimizer_steps": int(cost["optimizer_steps"].sum()),
-            "seconds": cost[
-                ["generation_seconds", "reward_seconds", "update_seconds", "total_seconds"]
-            ].sum(),
-        },
-        "tables": {
-            table.name: {
-                "caption": table.caption,
-                "columns": list(table.shown.columns),
-                "rows": table.shown.to_numpy().tolist(),
-            }
-            for table in tables
-        },
+        "tables": {table.name: table.for_paper() for table in tables},
     }
 
 

@@ -1,4 +1,7 @@
-"""Where tasks come from. A benchmark gives `Task` records; adding one is a module and a case here."""
+"""Where tasks come from. A benchmark gives `Task` records.
+
+Adding one is a module here, its settings in rlvf.config, and a case in `load_tasks`.
+"""
 
 from rlvf.benchmarks.mbpp import SPLITS, load_mbpp
 from rlvf.benchmarks.minimbpp import TEST, TRAIN, generate_tasks
@@ -19,9 +22,7 @@ def load_tasks(settings: Benchmark, split: str, limit: int | None = None) -> lis
         case MiniMbppSettings():
             splits = (TRAIN, TEST)
     if split not in splits:
-        raise RlvfError(
-            f"{settings.kind} has no split {split!r} (allowed: {', '.join(splits)})"
-        )
+        raise RlvfError(f"{settings.kind} has no split {split!r} (allowed: {', '.join(splits)})")
     match settings:
         case MbppSettings():
             tasks = [task for task in load_mbpp(settings) if task.split == split]

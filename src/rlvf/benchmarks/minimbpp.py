@@ -145,7 +145,9 @@ def pretraining_samples(
         composition = rng.choice(compositions)
         task = _task(composition, f"minimbpp/pretrain/{number}", PRETRAIN, rng)
         wrong = tuple(p for p in composition.misconceived if rng.random() < misconception_rate)
-        code = _write_program(task.entry_point, composition.expressions(wrong), rng, lint_habit_rate)
+        code = _write_program(
+            task.entry_point, composition.expressions(wrong), rng, lint_habit_rate
+        )
         yield task, f"```python\n{code}```"
 
 
@@ -272,15 +274,18 @@ def _comprehension(name: str, expressions: tuple[str, str, str], nums: str = "nu
 def _write_program(
     name: str, expressions: tuple[str, str, str], rng: random.Random, habit_rate: float
 ) -> str:
-    """One of two styles, with lint-dirty habits: what Ruff's reward can act upon."""
+    """One of two styles, with lint-dirty habits: what Ruff's reward can act upon.
 
-    def habit() -> bool:
-        return rng.random() < habit_rate
+    Two habits are so common that greedy answers have them, the others half as common.
+    """
+
+    def habit(share: float = 0.5) -> bool:
+        return rng.random() < habit_rate * share
 
     nums = "l" if habit() else "nums"  # E741 ambiguous name
     style = rng.choice((_loop, _comprehension))
     head, *body = style(name, expressions, nums).splitlines()
-    if habit():
+    if habit(1):
         body.insert(0, "    n = 0")  # F841 unused variable
     if habit():
         body[-1] += ";"  # E703 useless semicolon
@@ -289,5 +294,5 @@ def _write_program(
     if habit():
         indented = [f"    {line}" for line in body]
         body = ["    try:", *indented, "    except:", "        return None"]  # E722 bare except
-    imports = [f"import {rng.choice(('os', 'sys', 'math'))}"] if habit() else []  # F401
+    imports = [f"import {rng.choice(('os', 'sys', 'math'))}"] if habit(1) else []  # F401
     return "\n".join([*imports, head, *body]) + "\n"

@@ -42,7 +42,9 @@ def fetch(settings: HubModel, out: Path) -> None:
             "token of that account and run the same command again"
         ) from error
     except RevisionNotFoundError as error:
-        raise RlvfError(f"{where}: the hub has no such revision; correct models.*.revision") from error
+        raise RlvfError(
+            f"{where}: the hub has no such revision; correct models.*.revision"
+        ) from error
     except RepositoryNotFoundError as error:
         raise RlvfError(
             f"{where}: the hub has no such repository, or not for you; correct models.*.repo or "
@@ -54,4 +56,6 @@ def fetch(settings: HubModel, out: Path) -> None:
             "(it is a local rule) and without HF_HUB_OFFLINE"
         ) from error
     except (HfHubHTTPError, OSError) as error:
-        raise RlvfError(f"{where}: download failed: {' '.join(str(error).split())[:300]}") from error
+        raise RlvfError(
+            f"{where}: download failed: {' '.join(str(error).split())[:300]}"
+        ) from error

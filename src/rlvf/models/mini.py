@@ -153,7 +153,9 @@ class _Corpus(IterableDataset):
             for batch in batches:
                 yield from batch
 
-    def _tokenize(self, prompt: str | list[dict[str, str]], completion: str) -> dict[str, list[int]]:
+    def _tokenize(
+        self, prompt: str | list[dict[str, str]], completion: str
+    ) -> dict[str, list[int]]:
         start = tokenize_prompt(self.tokenizer, prompt, self.settings.prompt)
         end = self.tokenizer(completion, add_special_tokens=False)["input_ids"]
         end.append(self.tokenizer.eos_token_id)

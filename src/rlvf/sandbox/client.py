@@ -86,7 +86,7 @@ class Sandbox:
         # Samples of one task share its object, mostly: it is planned once.
         tasks = {id(candidate.task): candidate.task for candidate in candidates}
         plans = {key: judge.plan(task) for key, task in tasks.items()}
-        # Both ends are used by many threads: next() on a list's iterator is atomic.
+        # Shared by the threads: next() on a list's iterator is atomic.
         work = iter([(i, c, plans[id(c.task)]) for i, c in enumerate(candidates)])
         done: queue.SimpleQueue = queue.SimpleQueue()
         threads = [
@@ -107,13 +107,10 @@ class Sandbox:
         except BaseException:
             for server in self._servers:
                 server.terminate()  # which ends the threads
+            _join(threads)
+            self.close()
             raise
-        finally:
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-            if len(executions) < len(candidates):
-                self.close()
+        _join(threads)
         return [executions[index] for index in range(len(candidates))]
 
     def _work(self, server: "_Server", work: Iterator, done: queue.SimpleQueue) -> None:
@@ -130,7 +127,7 @@ class Sandbox:
         judged: list[judge.Judged] = []
         for job in jobs:
             try:
-                reply = self._run(server, self._request(job, code), job.frames or 1)
+                reply = self._run(server, self._request(job, code), job.frames)
             except _ServerLost as error:
                 finding = judge.Finding("infrastructure_error", None, str(error))
                 return judge.unrun(task, sample_id, finding)
@@ -148,8 +145,9 @@ class Sandbox:
             "stdin": job.stdin,
             "steps": job.steps,
             "frames": job.frames,
+            "until_exit": job.until_exit,
             "timeout": settings.timeout,
-            "cpu": math.ceil(settings.timeout * (job.frames or 1)) + 1,
+            "cpu": math.ceil(settings.timeout * job.frames) + 1,
             "memory": settings.memory_mb << 20,
             "output": job.output_bytes(settings.output_kb << 10),
         }
@@ -253,6 +251,12 @@ class _Server:
             if not data:
                 return
             yield from unpacker.feed(data)
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        if thread.ident is not None:  # it was started
+            thread.join()
 
 
 def _shut_down(servers: list[_Server]) -> None:

@@ -118,8 +118,7 @@ class _Call:
 
     def __init__(self, test: CallTest):
         self._test = test
-        args = [values.encode(argument) for argument in test.args]
-        self.step = {"call": {"function": test.function, "args": args}}
+        self.step = {"call": {"function": test.function, "args": test.args}}
 
     def judge(self, outcomes: list) -> Finding:
         outcome = _Outcome(*outcomes)
@@ -175,10 +174,8 @@ def _close(value: Any, expected: Any, atol: float) -> bool:
             and value.keys() == expected.keys()
             and all(_close(value[key], expected[key], atol) for key in expected)
         )
-    if value == expected:
-        return True
     try:
-        return abs(value - expected) <= atol
+        return value == expected or abs(value - expected) <= atol
     except (TypeError, ArithmeticError):
         return False
 
@@ -195,6 +192,7 @@ class TestsJob:
     checks: list[Check]
     name: str = "candidate"
     stdin: str = ""
+    until_exit: bool = False
 
     @property
     def frames(self) -> int:
@@ -244,7 +242,8 @@ class ProgramJob:
     setup = ""
     steps = ()
     whole = (False,)
-    frames = None  # it is over when the process ends
+    frames = 1  # at most: how loading went, which here is all of it
+    until_exit = True
 
     @property
     def stdin(self) -> str:

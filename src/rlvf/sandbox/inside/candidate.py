@@ -134,7 +134,7 @@ def _take(namespace: dict, step: dict) -> list:
 
 
 def _call(namespace: dict, function: str, args: list) -> Any:
-    return eval(_compile(function, "eval"), namespace)(*map(values.decode, args))
+    return eval(_compile(function, "eval"), namespace)(*args)
 
 
 def _compile(source: str, mode: str) -> types.CodeType:

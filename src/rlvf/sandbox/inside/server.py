@@ -70,6 +70,7 @@ class _Run:
     def __init__(self, job: dict, scratch: str, wake: int):
         self._timeout = job["timeout"]
         self._expected = job["frames"]
+        self._until_exit = job["until_exit"]
         self._wake = wake
         stdin = _stdin(job["stdin"], scratch)
         pipes = [os.pipe() for _ in range(3)]
@@ -109,7 +110,7 @@ class _Run:
                     poll.unregister(descriptor)
             if self._garbled:
                 return "protocol"
-            if self._expected is not None and len(self._milliseconds) >= self._expected:
+            if len(self._milliseconds) == self._expected and not self._until_exit:
                 return "done"
         return "exit"
 
@@ -124,10 +125,12 @@ class _Run:
             os.close(descriptor)
             self._open.discard(descriptor)
         elif descriptor == self._results:
-            for frame in self._cut(data):
+            # No more frames than are due: each one buys its sender time and memory.
+            for frame in self._cut(data)[: self._expected - len(self._milliseconds)]:
                 now = time.monotonic()
                 self._milliseconds.append((now - self._step) * 1000)
-                self._step = now
+                if not self._until_exit:
+                    self._step = now
                 _reply(b"c", frame)
         else:
             self._output[descriptor].append(data)

@@ -23,6 +23,7 @@ MAX_BYTES = 4 << 20
 _PLAIN_INT = 1 << 53
 # int(Decimal("1e999999999")) would keep the comparing process busy for minutes.
 _MAX_EXPONENT = 10_000
+_MAX_FRACTION_BITS = 100_000
 
 
 class Opaque:
@@ -162,7 +163,7 @@ def decode(code: Any) -> Any:
     """The value. Raises ValueError for anything that `encode` cannot have made."""
     try:
         return _decode(code, 0)
-    except (TypeError, LookupError, ArithmeticError, RecursionError) as error:
+    except (TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"malformed value: {type(error).__name__}") from error
 
 
@@ -196,6 +197,13 @@ def _build_range(content: list) -> range:
     return value if len(value) <= MAX_NODES else Opaque("range too large")
 
 
+def _build_fraction(content: list) -> Fraction | Opaque:
+    numerator, denominator = (_decode(item, 0) for item in content)
+    if max(numerator.bit_length(), denominator.bit_length()) > _MAX_FRACTION_BITS:
+        return Opaque("Fraction too large")  # their common divisor would take minutes
+    return Fraction(numerator, denominator)
+
+
 def _build_decimal(content: str) -> Decimal | Opaque:
     value = Decimal(content)
     if value.is_finite() and abs(value.adjusted()) > _MAX_EXPONENT:
@@ -211,7 +219,7 @@ _BUILD_SCALAR = {
     "bytearray": bytearray.fromhex,
     "range": _build_range,
     "Decimal": _build_decimal,
-    "Fraction": lambda content: Fraction(*(_decode(item, 0) for item in content)),
+    "Fraction": _build_fraction,
     "datetime": datetime.datetime.fromisoformat,
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,

@@ -1,0 +1,18 @@
+# Tables and figures -> the paper.
+rule study_paper:
+    input:
+        source="paper/{study}.typ",
+        tables=TABLES,
+        figures=FIGURES,
+        cost=COST,
+    output:
+        report(PAPER, category="Paper", caption="../report/paper.rst"),
+    log:
+        f"{LOGS}/{{study}}/paper.log",
+    benchmark:
+        f"{BENCHMARKS}/{{study}}/paper.tsv"
+    resources:
+        **cluster("other"),
+    shell:
+        "rlvf paper --source {input.source} --tables {input.tables} --figures {input.figures}"
+        " --cost {input.cost} --out {output} 2> {log}"
