@@ -1,0 +1,166 @@
+import copy
+
+import pytest
+import yaml
+
+from rlvf.config import (
+    Config,
+    LintSettings,
+    MbppSettings,
+    MiniMbppSettings,
+    SandboxSettings,
+    load_config,
+    parse_config,
+    parse_settings,
+    to_json,
+)
+from rlvf.errors import RlvfError
+
+
+@pytest.fixture
+def raw(paper_config):
+    return paper_config.model_dump(mode="json")
+
+
+def changed(raw, key, value):
+    raw = copy.deepcopy(raw)
+    *path, last = key.split("/")
+    section = raw
+    for part in path:
+        section = section[part]
+    section[last] = value
+    return raw
+
+
+def test_the_paper_grid(paper_config):
+    cells = list(paper_config.cells("rlvr"))
+    trained = {(cell.model, cell.policy, cell.seed) for cell in cells if cell.trained}
+    assert len(trained) == 2 * 6 * 3
+    assert sum(cell.policy == "base" for cell in cells) == 2 * 3
+    assert [cell.policy for cell in cells if cell.control] == ["reference", "empty"]
+
+
+def test_mini_differs_in_configuration_only(mini_config):
+    policies = [cell.policy for cell in mini_config.cells("rlvr") if cell.model == "mini-llama"]
+    assert policies == ["base", *(f"{a}-{r}" for a in ("grpo", "gspo") for r in REWARDS)]
+
+
+REWARDS = ("tests", "ruff", "combined")
+
+
+def test_defaults_are_those_of_the_configuration(paper_config, mini_config):
+    assert paper_config.lint == LintSettings()
+    assert paper_config.sandbox == SandboxSettings()
+    assert paper_config.benchmarks["mbpp"] == MbppSettings()
+    assert mini_config.benchmarks["minimbpp"] == MiniMbppSettings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training/group_size", 7, "training.group_size: 7 does not divide .* 128 .allowed: 2, 4"),
+        ("training/micro_batch_size", 48, "training.micro_batch_size: 48 × .* 128"),
+        ("training/learning_rate", "high", "training.learning_rate: .*number .given: 'high'"),
+        ("training/lr", 1, "training.lr: there is no such key .allowed: generations, "),
+        ("training/lora/rank", 8, r"training.lora.rank: there is no such key \(allowed: r, alpha"),
+        ("rewards/mixes/combined", {"style": 1.0}, "rewards.mixes.combined: .*'style'.*ruff, tests"),
+        ("rewards/mixes/none", {}, "rewards.mixes.none: names no component"),
+        ("rewards/components/ruff/weights", {"error": 1.0}, "weights: needs a weight for info, wa"),
+        ("studies/rlvr/models", ["gpt"], "studies.rlvr.models: there is no 'gpt' .allowed: qwen3"),
+        ("studies/rlvr/seeds", [1, 1], "studies.rlvr.seeds: names a value twice"),
+        ("studies/rlvr/published", ["training.lr"], "published: there is no key 'training.lr'"),
+        ("models/qwen3-0.6b/revision", "main", "models.qwen3-0.6b.revision: .*given: 'main'"),
+        ("models/qwen3-0.6b/kind", "url", "models.qwen3-0.6b: .*'url'.*'hub', 'mini'"),
+        ("decodings/greedy/samples", 4, "decodings.greedy.samples: 4 at temperature 0"),
+        ("decodings/sampled/top_p", 2.0, "decodings.sampled.top_p: .*less than or equal to 1"),
+        ("algorithms/grpo/loss_type", "ppo", "algorithms.grpo.loss_type: .*'grpo'.*given: 'ppo'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(raw, key, value, message):
+    with pytest.raises(RlvfError, match=f"^config.yaml: .*{message}") as error:
+        parse_config(changed(raw, key, value), "config.yaml")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_key_is_named(raw):
+    del raw["training"]["generations"]
+    with pytest.raises(RlvfError, match=r"config.yaml: training.generations: Field required"):
+        parse_config(raw, "config.yaml")
+
+
+def with_overrides(raw, *overrides) -> Config:
+    return parse_config(changed(raw, "studies/rlvr/overrides", list(overrides)), "config.yaml")
+
+
+def rates(config):
+    return {
+        cell.policy: config.train_settings(cell).training.learning_rate
+        for cell in config.cells("rlvr")
+        if cell.trained and cell.model == "qwen3-0.6b" and cell.seed == 1
+    }
+
+
+def test_an_override_changes_only_the_cells_that_it_selects(raw):
+    override = {"where": {"algorithm": "gspo"}, "training": {"learning_rate": 0.5}}
+    changed_rates = rates(with_overrides(raw, override))
+    assert {policy for policy, rate in changed_rates.items() if rate == 0.5} == {
+        "gspo-tests",
+        "gspo-ruff",
+        "gspo-combined",
+    }
+
+
+def test_an_override_is_checked_in_the_cell_that_it_makes(raw):
+    override = {"where": {"reward": "ruff"}, "training": {"group_size": 5}}
+    with pytest.raises(RlvfError, match="overrides: for .*grpo-ruff/seed1: .*5 does not divide"):
+        with_overrides(raw, override)
+
+
+def test_an_override_that_selects_nothing_is_an_error(raw):
+    with pytest.raises(RlvfError, match=r"overrides.0.where.algorithm: there is no 'ppo'"):
+        with_overrides(raw, {"where": {"algorithm": "ppo"}, "training": {}})
+
+
+def test_a_stage_depends_on_its_slice_only(raw):
+    before = parse_config(raw, "config.yaml")
+    after = parse_config(changed(raw, "sandbox/timeout", 9.0), "config.yaml")
+
+    def slices(config):
+        return {
+            cell.policy: to_json(config.train_settings(cell))
+            for cell in config.cells("rlvr")
+            if cell.trained
+        }
+
+    differing = {p for p, text in slices(before).items() if text != slices(after)[p]}
+    assert differing == {"grpo-tests", "grpo-combined", "gspo-tests", "gspo-combined"}
+
+
+def test_files_are_laid_over_each_other(tmp_path, raw):
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(raw))
+    (tmp_path / "b.yaml").write_text("training: {generations: 3}\n")
+    config = load_config(tmp_path / "a.yaml", tmp_path / "b.yaml")
+    assert config.training.generations == 3
+    assert config.training.group_size == raw["training"]["group_size"]
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1"])
+def test_a_file_that_is_no_configuration_is_named(tmp_path, text):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(RlvfError, match=r"broken.yaml: (not valid YAML|must hold)"):
+        load_config(path)
+
+
+def test_settings_come_as_text_or_from_a_file(tmp_path):
+    path = tmp_path / "sandbox.yaml"
+    path.write_text("timeout: 3.0\n")
+    assert parse_settings('{"timeout": 3.0}', SandboxSettings) == SandboxSettings(timeout=3.0)
+    assert parse_settings(str(path), SandboxSettings) == SandboxSettings(timeout=3.0)
+
+
+def test_settings_survive_their_json(mini_config):
+    for cell in mini_config.cells("rlvr"):
+        if cell.trained:
+            settings = mini_config.train_settings(cell)
+            assert parse_settings(to_json(settings), type(settings)) == settings
