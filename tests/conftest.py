@@ -30,3 +30,26 @@ def mbpp_path() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return Path(given)
+
+
+@pytest.fixture(scope="session")
+def tiny_models(mini_config, tmp_path_factory) -> dict[str, Path]:
+    """By architecture: models of a few thousand parameters, pretrained by the real code."""
+    from rlvf.models.mini import pretrain
+
+    folder = tmp_path_factory.mktemp("models")
+    for architecture in ("qwen3", "llama"):
+        pretrain(tiny_pretrain_settings(mini_config, architecture), folder / architecture)
+    return {path.name: path for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_models) -> Path:
+    return tiny_models["qwen3"]
+
+
+def tiny_pretrain_settings(config: Config, architecture: str):
+    settings = config.pretrain_settings(f"mini-{architecture}")
+    shape = {"hidden_size": 32, "layers": 1, "heads": 2, "kv_heads": 1, "intermediate_size": 64}
+    model = settings.model.model_copy(update={**shape, "steps": 4, "batch_size": 8})
+    return settings.model_copy(update={"model": model})

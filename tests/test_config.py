@@ -63,7 +63,11 @@ def test_defaults_are_those_of_the_configuration(paper_config, mini_config):
         ("training/learning_rate", "high", "training.learning_rate: .*number .given: 'high'"),
         ("training/lr", 1, "training.lr: there is no such key .allowed: generations, "),
         ("training/lora/rank", 8, r"training.lora.rank: there is no such key \(allowed: r, alpha"),
-        ("rewards/mixes/combined", {"style": 1.0}, "rewards.mixes.combined: .*'style'.*ruff, tests"),
+        (
+            "rewards/mixes/combined",
+            {"style": 1.0},
+            "rewards.mixes.combined: .*'style'.*ruff, tests",
+        ),
         ("rewards/mixes/none", {}, "rewards.mixes.none: names no component"),
         ("rewards/components/ruff/weights", {"error": 1.0}, "weights: needs a weight for info, wa"),
         ("studies/rlvr/models", ["gpt"], "studies.rlvr.models: there is no 'gpt' .allowed: qwen3"),

@@ -172,7 +172,7 @@ def _tuples(value: Any) -> Any:
 # ---------------------------------------------------------------- rewards
 
 
-class TestsComponent(Settings):
+class ExecutionComponent(Settings):
     """Reward in [0, 1] from the unit tests: the fraction passed, or 1 only when all pass."""
 
     kind: Literal["tests"]
@@ -198,7 +198,7 @@ class RuffComponent(Settings):
         return weights
 
 
-Component = Annotated[TestsComponent | RuffComponent, Field(discriminator="kind")]
+Component = Annotated[ExecutionComponent | RuffComponent, Field(discriminator="kind")]
 
 
 class RewardSettings(Settings):

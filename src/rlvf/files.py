@@ -1,7 +1,9 @@
 """Files and folders that appear under their names only when they are complete."""
 
 import contextlib
+import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from rlvf.errors import RlvfError
+
+# What only a disk says. Other OSErrors while a file is being filled may be about anything.
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 @contextlib.contextmanager
@@ -19,22 +24,12 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
         RlvfError: the folder or the disk does not take it; nothing is left behind.
     """
     path = Path(path)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+    with _all_or_nothing(path) as temporary:
+        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
-        raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
 
 
 @contextlib.contextmanager
@@ -45,17 +40,39 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         RlvfError: the folder or the disk does not take it; nothing is left behind.
     """
     path = Path(path)
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    with _all_or_nothing(path) as temporary:
+        temporary.mkdir()
         yield temporary
-        temporary.chmod(0o755)
         if path.exists():
             shutil.rmtree(path)
         temporary.rename(path)
-    except OSError as error:
-        raise RlvfError(f"{path}: cannot write: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _all_or_nothing(path: Path) -> Iterator[Path]:
+    """A name beside `path`; whatever still stands under it at the end is removed."""
+    temporary = None
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A folder of its own gives what is put into it the usual permissions.
+            temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        except OSError as error:
+            raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
+        yield temporary / path.name
+    except Exception as error:
+        number = _error_number(error)
+        if number not in _DISK_ERRORS:
+            raise
+        raise RlvfError(f"{path}: cannot write: {os.strerror(number)}") from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _error_number(error: Exception) -> int | None:
+    """The operating system's number of an error; libraries in Rust have it in their message."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None

@@ -1,5 +1,6 @@
 """Published models: fetched once at a pinned revision, on the machine that has a network."""
 
+import shutil
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -36,6 +37,8 @@ def fetch(settings: HubModel, out: Path) -> None:
                 local_dir=folder,
                 allow_patterns=_FILES,
             )
+            # The client's notes on a download that could be resumed.
+            shutil.rmtree(folder / ".cache")
     except GatedRepoError as error:
         raise RlvfError(
             f"{where} is gated: accept its licence on the model's page, then set HF_TOKEN to a "

@@ -10,8 +10,12 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from rlvf.errors import RlvfError
+
+# Loading takes a moment; bars of it only clutter the logs.
+disable_progress_bar()
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

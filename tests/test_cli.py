@@ -1,0 +1,220 @@
+"""The command line as a person meets it: real commands, real files."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from rlvf.benchmarks.minimbpp import generate_tasks
+from rlvf.config import MiniMbppSettings, to_json
+from rlvf.records import Execution, LintReport, read_jsonl, write_jsonl
+
+TASKS = generate_tasks(MiniMbppSettings(), "test")[:3]
+
+
+def rlvf(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "rlvf.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_jsonl(tmp_path / "tasks.jsonl", TASKS)
+    write_completions(tmp_path, [(task, task.reference) for task in TASKS])
+    return tmp_path
+
+
+def write_completions(folder, texts):
+    """As a person may write them: no `code` field."""
+    rows = [{"task_id": task.task_id, "sample_id": 0, "completion": text} for task, text in texts]
+    (folder / "completions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def execute(folder, *more, **options):
+    files = ["--tasks", folder / "tasks.jsonl", "--completions", folder / "completions.jsonl"]
+    return rlvf("execute", *files, "--out", folder / "executions.jsonl", *more, **options)
+
+
+def lint(folder):
+    files = ["--completions", folder / "completions.jsonl", "--out", folder / "ruff.jsonl"]
+    return rlvf("lint", *files)
+
+
+def assert_one_line_error(done, *parts):
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("\n") == 1
+    for part in parts:
+        assert part in done.stderr
+
+
+def test_help_names_every_stage():
+    done = rlvf("--help")
+    assert done.returncode == 0
+    stages = "tasks fetch pretrain train generate control execute lint measure tables figures"
+    assert all(f"\n    {stage} " in done.stdout for stage in [*stages.split(), "cost", "paper"])
+
+
+def test_execute_and_lint_extract_code_that_no_field_holds(folder):
+    assert execute(folder, "--workers", 2, "--timeout", 5).returncode == 0
+    assert lint(folder).returncode == 0
+    executions = read_jsonl(folder / "executions.jsonl", Execution)
+    assert [(e.task_id, e.verdict) for e in executions] == [(t.task_id, "passed") for t in TASKS]
+    reports = read_jsonl(folder / "ruff.jsonl", LintReport)
+    assert [report.diagnostics for report in reports] == [[], [], []]
+
+
+def test_controls(folder):
+    for policy, passed in (("reference", 3), ("empty", 0)):
+        files = ["--tasks", folder / "tasks.jsonl", "--out", folder / "completions.jsonl"]
+        assert rlvf("control", "--policy", policy, *files).returncode == 0
+        assert execute(folder).returncode == 0
+        verdicts = [e.verdict for e in read_jsonl(folder / "executions.jsonl", Execution)]
+        assert verdicts.count("passed") == passed
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"task_id": "minimbpp/test/2", "sample_', "not valid JSON"),
+        (b"", "blank line"),
+        (
+            b'{"task_id": "minimbpp/test/2", "sample_id": 0, "completion": "\xff"}',
+            "not valid UTF-8",
+        ),
+        (
+            b'{"task_id": "minimbpp/test/2", "sample_id": 0, "completion": "%s"}' % (b"x" * 10**6),
+            "completion: String should have at most",
+        ),
+        (b'{"task_id": "mbpp/7", "sample_id": 0, "completion": ""}', "task 'mbpp/7' is not in"),
+    ],
+)
+def test_a_bad_completion_is_named_with_file_and_line(folder, line, message):
+    path = folder / "completions.jsonl"
+    lines = path.read_bytes().splitlines()
+    lines[1] = line
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    assert_one_line_error(execute(folder), f"{path}:2: ", message)
+    assert not (folder / "executions.jsonl").exists()
+
+
+def test_a_task_without_tests_is_named(folder):
+    path = folder / "tasks.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[2]["tests"] = []
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert_one_line_error(execute(folder), f"{path}:3: ", "tests: ", "at least 1")
+
+
+def test_a_missing_line_is_found_where_the_files_are_joined(folder):
+    assert execute(folder).returncode == 0 and lint(folder).returncode == 0
+    path = folder / "executions.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    cell = {"study": "s", "model": "m", "policy": "base", "seed": 1, "decoding": "greedy"}
+    files = {"tasks": "tasks", "completions": "completions", "executions": "executions"}
+    options = [
+        part
+        for name, stem in (files | {"ruff": "ruff"}).items()
+        for part in (f"--{name}", folder / f"{stem}.jsonl")
+    ]
+    done = rlvf("measure", "--cell", json.dumps(cell), *options, "--out", folder / "samples.jsonl")
+    assert_one_line_error(done, TASKS[2].task_id)
+    assert not (folder / "samples.jsonl").exists()
+
+
+def test_an_adapter_of_another_model_is_refused(mini_config, folder, tiny_model):
+    from peft import LoraConfig, get_peft_model
+
+    from rlvf.models.loading import load_model
+
+    model = load_model(tiny_model, "float32")
+    adapter = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))
+    adapter.save_pretrained(folder / "adapter")
+    other = folder / "model"
+    shutil.copytree(tiny_model, other)
+    config = json.loads((other / "config.json").read_text())
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    wider = AutoConfig.for_model(**(config | {"intermediate_size": 128}))
+    AutoModelForCausalLM.from_config(wider).save_pretrained(other)
+    cell = mini_config.cell("rlvr", "mini-qwen3", "base", 1)
+    done = rlvf(
+        "generate",
+        *("--model", other, "--adapter", folder / "adapter", "--tasks", folder / "tasks.jsonl"),
+        *("--settings", to_json(mini_config.generate_settings(cell, "greedy"))),
+        *("--out", folder / "out.jsonl"),
+    )
+    assert_one_line_error(
+        done, f"{folder / 'adapter'}: this adapter does not fit the model {other}"
+    )
+    assert not (folder / "out.jsonl").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KiB, which takes the right to mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        message = "needs the right to mount a small file system: run the tests as root"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_leaves_no_half_written_file(folder, small_disk):
+    write_completions(folder, [(TASKS[0], "l = 1;" * 20)] * 200)
+    done = rlvf(
+        "lint", "--completions", folder / "completions.jsonl", "--out", small_disk / "ruff.jsonl"
+    )
+    assert_one_line_error(done, f"{small_disk / 'ruff.jsonl'}: cannot write: No space left on dev")
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_half_written_model(mini_config, small_disk):
+    from tests.conftest import tiny_pretrain_settings
+
+    settings = to_json(tiny_pretrain_settings(mini_config, "qwen3"))
+    done = rlvf("pretrain", "--settings", settings, "--out", small_disk / "model")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert f"{small_disk / 'model'}: cannot write: No space left on device" in last
+    assert list(small_disk.iterdir()) == []
+
+
+def test_unknown_settings_are_named(folder):
+    done = execute(folder, "--settings", '{"time": 3}')
+    assert_one_line_error(done, "--settings: time: there is no such key (allowed: timeout, mem")
+
+
+def test_mbpp_references_all_pass_in_order(mbpp_path, tmp_path):
+    tasks = tmp_path / "tasks.jsonl"
+    parts = []
+    for split in ("prompt", "test", "validation", "train"):
+        out = tmp_path / f"{split}.jsonl"
+        done = rlvf(
+            *("tasks", "--benchmark", "mbpp", "--source", mbpp_path),
+            *("--split", split, "--out", out),
+        )
+        assert done.returncode == 0, done.stderr
+        parts.append(out.read_text())
+    tasks.write_text("".join(parts))
+    files = ["--tasks", tasks, "--out", tmp_path / "completions.jsonl"]
+    assert rlvf("control", "--policy", "reference", *files).returncode == 0
+    assert execute(tmp_path).returncode == 0
+    executions = read_jsonl(tmp_path / "executions.jsonl", Execution)
+    assert [execution.task_id for execution in executions] == [f"mbpp/{n}" for n in range(1, 975)]
+    assert {execution.verdict for execution in executions} == {"passed"}

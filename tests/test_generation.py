@@ -1,0 +1,64 @@
+import pytest
+
+from rlvf.benchmarks.minimbpp import generate_tasks
+from rlvf.config import DecodingSettings, GenerateSettings, MiniMbppSettings
+from rlvf.generation import generate
+from rlvf.models.loading import load_tokenizer
+
+TASKS = generate_tasks(MiniMbppSettings(), "test")[:5]
+
+
+@pytest.fixture
+def settings(mini_config):
+    def settings(seed=1, **decoding):
+        fields = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "samples": 1}
+        fields |= {"max_completion_tokens": 12, "batch_size": 4}
+        return GenerateSettings(
+            seed=seed,
+            prompt=mini_config.prompt,
+            decoding=DecodingSettings(**(fields | decoding)),
+            dtype="float32",
+        )
+
+    return settings
+
+
+def texts(completions):
+    return [completion.completion for completion in completions]
+
+
+def test_every_task_and_sample_is_there_in_order(tiny_model, settings):
+    done = generate(tiny_model, None, TASKS, settings(temperature=1.0, samples=3))
+    assert [(c.task_id, c.sample_id) for c in done] == [
+        (task.task_id, sample) for task in TASKS for sample in range(3)
+    ]
+
+
+def test_greedy_is_the_same_for_every_seed_and_batch_size(tiny_model, settings):
+    runs = [
+        generate(tiny_model, None, TASKS, settings(seed, batch_size=size))
+        for seed, size in ((1, 4), (2, 4), (1, 1))
+    ]
+    assert texts(runs[0]) == texts(runs[1]) == texts(runs[2])
+
+
+def test_sampling_follows_the_seed(tiny_model, settings):
+    runs = [
+        texts(generate(tiny_model, None, TASKS, settings(seed, temperature=1.0, samples=2)))
+        for seed in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_tokens_and_finish_reason_are_those_of_the_text(tiny_model, settings):
+    tokenizer = load_tokenizer(tiny_model)
+    done = generate(
+        tiny_model, None, TASKS, settings(temperature=2.0, samples=40, max_completion_tokens=12)
+    )
+    assert {completion.finish_reason for completion in done} == {"length", "stop"}
+    for completion in done:
+        if completion.finish_reason == "length":
+            assert completion.tokens == 12
+        else:
+            assert 1 <= completion.tokens <= 12
+        assert not any(token in completion.completion for token in tokenizer.all_special_tokens)

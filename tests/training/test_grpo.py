@@ -1,0 +1,147 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from rlvf.benchmarks.minimbpp import generate_tasks
+from rlvf.config import MiniMbppSettings, TrainSettings, parse_settings
+from rlvf.errors import RlvfError
+from rlvf.records import Rollout, TrainingStep, read_jsonl
+from rlvf.rewards import Verifier
+from rlvf.training.grpo import train
+
+TASKS = generate_tasks(MiniMbppSettings(), "train")[:8]
+SMALL = {
+    "generations": 2,
+    "generation_batch_size": 16,
+    "group_size": 4,
+    "optimizer_steps_per_generation": 2,
+    "micro_batch_size": 4,
+    "max_completion_tokens": 12,
+    "rollouts_kept_per_generation": 3,
+}
+
+
+@pytest.fixture
+def settings(mini_config):
+    def settings(policy):
+        cell = mini_config.cell("rlvr", "mini-qwen3", policy, 1)
+        found = mini_config.train_settings(cell)
+        training = type(found.training)(**(found.training.model_dump() | SMALL))
+        return found.model_copy(update={"training": training})
+
+    return settings
+
+
+@pytest.fixture
+def run(tiny_model, tmp_path):
+    def run(settings, name="run", tasks=TASKS):
+        out = tmp_path / name
+        with Verifier(settings.sandbox, settings.lint, workers=2) as verifier:
+            train(
+                tiny_model,
+                tasks,
+                settings,
+                verifier,
+                out / "adapter",
+                out / "train.jsonl",
+                out / "rollouts.jsonl",
+            )
+        return out
+
+    return run
+
+
+def weights(out):
+    return load_file(out / "adapter" / "adapter_model.safetensors")
+
+
+def test_a_run_leaves_adapter_settings_log_and_rollouts(run, settings):
+    chosen = settings("gspo-combined")
+    out = run(chosen)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "adapter",
+        "rollouts.jsonl",
+        "train.jsonl",
+    ]
+    resolved = parse_settings(str(out / "adapter" / "cell.json"), TrainSettings)
+    assert resolved == chosen
+
+    steps = read_jsonl(out / "train.jsonl", TrainingStep)
+    assert [(step.generation, step.step) for step in steps] == [(1, 1), (1, 2), (2, 3), (2, 4)]
+    assert [set(step.rewards) for step in steps] == [{"tests", "ruff"}, set()] * 2
+    first = steps[0]
+    combined = sum(chosen.weights[name] * first.rewards[name] for name in chosen.weights)
+    assert first.reward == pytest.approx(combined, abs=1e-6)
+    assert first.completion_length <= 12 and first.entropy > 0
+    assert min(first.generation_seconds, first.reward_seconds, first.update_seconds) > 0
+
+    rollouts = read_jsonl(out / "rollouts.jsonl", Rollout)
+    assert [rollout.generation for rollout in rollouts] == [1, 1, 1, 2, 2, 2]
+    assert all(
+        rollout.verdict and set(rollout.rewards) == {"tests", "ruff"} for rollout in rollouts
+    )
+
+
+@pytest.fixture
+def varied_rewards(monkeypatch):
+    """A model this small writes nothing that earns a reward; some must differ to learn from."""
+    import rlvf.training.grpo as module
+
+    def by_length(verified, components):
+        return dict.fromkeys(components, len(verified.completion) % 7 / 7)
+
+    monkeypatch.setattr(module, "component_rewards", by_length)
+
+
+def test_the_same_seed_gives_the_same_adapter_and_log(run, settings, varied_rewards):
+    one, two = run(settings("grpo-ruff"), "one"), run(settings("grpo-ruff"), "two")
+    assert all(torch.equal(weights(one)[key], weights(two)[key]) for key in weights(one))
+
+    def log(out):
+        rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
+        return [
+            {key: value for key, value in row.items() if not key.endswith("_seconds")}
+            for row in rows
+        ]
+
+    assert log(one) == log(two)
+
+
+def test_grpo_and_gspo_part_after_the_first_step_of_a_generation(run, settings, varied_rewards):
+    """The sequence ratio is clipped where the token ratio is not, once the policy has moved."""
+    one, two = run(settings("grpo-ruff"), "one"), run(settings("gspo-ruff"), "two")
+    assert any(not torch.equal(weights(one)[key], weights(two)[key]) for key in weights(one))
+    clipped = [
+        [step.clip_fraction for step in read_jsonl(out / "train.jsonl", TrainingStep)]
+        for out in (one, two)
+    ]
+    assert clipped[1][0] == 0 and max(clipped[1]) > max(clipped[0])
+
+
+def test_an_infrastructure_failure_is_left_out_and_not_scored_zero(run, settings, monkeypatch):
+    """Every second verification fails; the mean reward is that of the others."""
+    import rlvf.training.grpo as module
+
+    real = module.component_rewards
+    calls = []
+
+    def sometimes(verified, components):
+        calls.append(verified)
+        rewards = real(verified, components)
+        return rewards if len(calls) % 2 else dict.fromkeys(rewards)
+
+    monkeypatch.setattr(module, "component_rewards", sometimes)
+    out = run(settings("grpo-ruff"))
+    rollouts = read_jsonl(out / "rollouts.jsonl", Rollout)
+    assert [rollout.rewards["ruff"] is None for rollout in rollouts[:3]] == [False, True, False]
+    steps = read_jsonl(out / "train.jsonl", TrainingStep)
+    scored = [real(one, settings("grpo-ruff").components)["ruff"] for one in calls[:16:2]]
+    assert steps[0].reward == pytest.approx(sum(scored) / len(scored), abs=1e-6)
+
+
+def test_too_few_tasks_are_an_error_before_anything_is_written(run, settings, tmp_path):
+    with pytest.raises(RlvfError, match="3 training tasks are too few: a generation takes 4"):
+        run(settings("grpo-ruff"), tasks=TASKS[:3])
+    assert not (tmp_path / "run").exists()

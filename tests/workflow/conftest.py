@@ -1,0 +1,40 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+_WORKFLOW = ["Snakefile", "config.yaml", "config", "workflow", "paper", "mini", "slurm"]
+
+
+class Checkout:
+    """A copy of the workflow's files in which Snakemake runs for real."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in _WORKFLOW:
+            source = REPOSITORY / name
+            if source.is_symlink():
+                (folder / name).symlink_to(source.readlink())
+            elif source.is_dir():
+                shutil.copytree(source, folder / name)
+            else:
+                shutil.copy(source, folder / name)
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    return Checkout(tmp_path)

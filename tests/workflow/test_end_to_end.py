@@ -1,0 +1,124 @@
+"""The whole DAG for real: tiny models, a few steps a cell, every stage."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rlvf.config import TrainSettings, parse_settings
+from rlvf.records import Sample, TrainingStep, read_jsonl
+from tests.workflow.conftest import Checkout
+
+TINY = Path(__file__).parent / "tiny.yaml"
+FILES = ("--cores", "2", "--configfile", "config/mini.yaml", "tiny.yaml")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A checkout in which everything has been made once."""
+    checkout = Checkout(tmp_path_factory.mktemp("study"))
+    shutil.copy(TINY, checkout.folder)
+    done = checkout.snakemake(*FILES)
+    assert done.returncode == 0, done.stdout + done.stderr
+    checkout.first_run = done
+    return checkout
+
+
+def study(checkout):
+    return checkout.folder / "results" / "mini" / "rlvr"
+
+
+def table(checkout, name):
+    with open(study(checkout) / "tables" / f"{name}.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_paper_tables_and_figures_are_there_and_announced(made):
+    assert (study(made) / "paper.pdf").read_bytes().startswith(b"%PDF")
+    assert (study(made) / "figures" / "tradeoff.png").exists()
+    assert (study(made) / "tables" / "pass_at_1.tex").exists()
+    assert "results/mini/rlvr/paper.pdf" in made.first_run.stdout + made.first_run.stderr
+
+
+def test_controls_prove_the_harness(made):
+    found = {
+        row["policy"]: float(row["pass_at_1"])
+        for row in table(made, "pass_at_1")
+        if row["model"] == "none"
+    }
+    assert found == {"reference": 1.0, "empty": 0.0}
+
+
+def test_every_cell_stands_in_the_tables(made):
+    found = {(row["model"], row["policy"], row["decoding"]) for row in table(made, "pass_at_1")}
+    trained = {
+        (model, policy, decoding)
+        for model in ("mini-qwen3", "mini-llama")
+        for policy in ("base", "gspo-tests", "gspo-combined")
+        for decoding in ("greedy", "sampled")
+    }
+    assert found == trained | {("none", "reference", "greedy"), ("none", "empty", "greedy")}
+
+
+def test_a_cell_has_its_settings_log_and_samples(made):
+    cell = study(made) / "mini-llama" / "gspo-combined" / "seed1"
+    settings = parse_settings(str(cell / "adapter" / "cell.json"), TrainSettings)
+    assert settings.weights == {"tests": 0.7, "ruff": 0.3}
+    assert len(read_jsonl(cell / "train.jsonl", TrainingStep)) == 4
+    assert len(read_jsonl(cell / "sampled" / "samples.jsonl", Sample)) == 6 * 2
+
+
+def test_every_file_under_the_study_is_in_its_place(made):
+    """No temporary file, no checkpoint, nothing that no rule makes."""
+    assert not [path for path in study(made).rglob(".*") if path.name != ".snakemake_timestamp"]
+    names = {path.name for path in study(made).iterdir()}
+    assert names == {
+        "mini-llama",
+        "mini-qwen3",
+        "none",
+        "tasks",
+        "tables",
+        "figures",
+        "cost",
+        "paper.pdf",
+    }
+
+
+def test_a_second_run_does_nothing_and_says_so(made):
+    done = made.snakemake(*FILES)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_an_override_reruns_its_cells_only(made):
+    (made.folder / "override.yaml").write_text(
+        "studies: {rlvr: {overrides: "
+        "[{where: {model: mini-qwen3, reward: tests}, training: {learning_rate: 0.1}}]}}\n"
+    )
+    done = made.snakemake("-n", *FILES, "override.yaml")
+    trained = [line for line in done.stdout.splitlines() if line.endswith("/train.jsonl")]
+    assert "train                1" in done.stdout, done.stdout
+    assert "pretrain_model" not in done.stdout
+    assert any("mini-qwen3/gspo-tests/seed1" in line for line in trained) or (
+        "model=mini-qwen3, policy=gspo-tests" in done.stdout
+    )
+
+
+def test_mbpp_goes_through_every_stage(mbpp_path, checkout):
+    """With a model that cannot solve it: near zero, and shown as such."""
+    shutil.copy(TINY, checkout.folder)
+    (checkout.folder / "mbpp.yaml").write_text(
+        f"benchmarks: {{mbpp: {{source: {mbpp_path}}}}}\n"
+        "studies: {rlvr: {benchmark: mbpp, train_limit: 8, test_limit: 10,"
+        " models: [mini-qwen3], rewards: [combined]}}\n"
+    )
+    done = checkout.snakemake(*FILES, "mbpp.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    passed = {
+        (row["policy"], row["decoding"]): float(row["pass_at_1"])
+        for row in table(checkout, "pass_at_1")
+    }
+    assert passed.pop(("reference", "greedy")) == 1.0
+    assert set(passed.values()) == {0.0}
+    assert (study(checkout) / "paper.pdf").exists()

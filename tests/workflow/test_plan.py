@@ -1,0 +1,49 @@
+"""What Snakemake plans, without running it."""
+
+import re
+
+
+def planned(done):
+    """Jobs by rule, from the table that a dry run prints."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)}
+
+
+def test_the_paper_scale_is_planned_where_there_is_no_slurm(checkout):
+    jobs = planned(checkout.snakemake("--profile", "slurm", "-n"))
+    cells = 2 * 7 * 3
+    assert jobs["fetch_model"] == 2
+    assert jobs["train"] == 2 * 6 * 3
+    assert jobs["generate"] == cells * 2
+    assert jobs["execute"] == jobs["lint"] == jobs["measure"] == cells * 2 + 2
+    assert "pretrain_model" not in jobs
+
+
+def test_gpus_are_asked_for_where_the_scale_says_so(checkout):
+    paper = checkout.snakemake("--profile", "slurm", "-n").stdout
+    mini = checkout.snakemake("--profile", "mini", "-n", "--quiet", "none").stdout
+    train = re.search(r"^rule train:.*?resources:[^\n]*", paper, re.M | re.S)[0]
+    execute = re.search(r"^rule execute:.*?resources:[^\n]*", paper, re.M | re.S)[0]
+    assert "gpu=1" in train and "gpu" not in execute
+    assert "rule train:" in mini and "gpu" not in mini
+
+
+def test_a_grid_grows_by_yaml_alone(checkout):
+    (checkout.folder / "more.yaml").write_text(
+        "rewards: {mixes: {mostly-tests: {tests: 0.9, ruff: 0.1}}}\n"
+        "studies: {rlvr: {seeds: [1, 2], rewards: [tests, mostly-tests]}}\n"
+    )
+    done = checkout.snakemake("-n", "--cores", "1", "--configfile", "config/mini.yaml", "more.yaml")
+    assert planned(done)["train"] == 2 * 2 * 2 * 2
+    assert "gspo-mostly-tests/seed2" in done.stdout
+
+
+def test_a_wrong_configuration_stops_before_the_plan_with_one_line(checkout):
+    (checkout.folder / "wrong.yaml").write_text("training: {group_size: 7}\n")
+    done = checkout.snakemake(
+        "-n", "--cores", "1", "--configfile", "config/mini.yaml", "wrong.yaml"
+    )
+    assert done.returncode == 1
+    message = "training.group_size: 7 does not divide generation_batch_size 64 (allowed: 2, 4, 8"
+    assert [line for line in done.stderr.splitlines() if message in line]
+    assert "Traceback" not in done.stderr
