@@ -116,7 +116,7 @@ def test_an_override_changes_only_the_cells_that_it_selects(raw):
 
 def test_an_override_is_checked_in_the_cell_that_it_makes(raw):
     override = {"where": {"reward": "ruff"}, "training": {"group_size": 5}}
-    with pytest.raises(RlvfError, match="overrides: for .*grpo-ruff/seed1: .*5 does not divide"):
+    with pytest.raises(RlvfError, match=r"overrides: for .*grpo-ruff/seed1: .*5 does not divide"):
         with_overrides(raw, override)
 
 

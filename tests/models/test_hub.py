@@ -59,8 +59,10 @@ def endpoint():
 def fetch(endpoint, out, repo="good/model", revision=REVISION):
     settings = {"kind": "hub", "repo": repo, "revision": revision, "dtype": "float32"}
     return subprocess.run(
-        [sys.executable, "-m", "rlvf.cli", "fetch"]
-        + ["--settings", json.dumps(settings), "--out", out],
+        [
+            *(sys.executable, "-m", "rlvf.cli", "fetch"),
+            *("--settings", json.dumps(settings), "--out", out),
+        ],
         env={"HF_ENDPOINT": endpoint, "HF_HOME": str(out.parent / "cache"), "NO_PROXY": "*"},
         capture_output=True,
         text=True,
