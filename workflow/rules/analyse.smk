@@ -25,7 +25,12 @@ rule study_tables:
     input:
         samples=lambda w: samples_of(w.study),
     output:
-        report(directory(TABLES), patterns=["{name}.md"], category="Tables"),
+        report(
+            directory(TABLES),
+            patterns=["{name}.md"],
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
     log:
         f"{LOGS}/{{study}}/tables.log",
     benchmark:
@@ -44,15 +49,20 @@ rule study_figures:
         samples=lambda w: samples_of(w.study),
         logs=lambda w: training_logs_of(w.study),
     output:
-        report(directory(FIGURES), patterns=["{name}.png"], category="Figures"),
-    params:
-        scale=CONFIG.scale,
+        report(
+            directory(FIGURES),
+            patterns=["{name}.png"],
+            caption="../report/figures.rst",
+            category="Figures",
+        ),
     log:
         f"{LOGS}/{{study}}/figures.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/figures.tsv"
     resources:
         **cluster("other"),
+    params:
+        scale=CONFIG.scale,
     shell:
         "rlvf figures --samples {input.samples} --logs {input.logs} --scale {params.scale}"
         " --out {output} 2> {log}"
@@ -63,14 +73,19 @@ rule study_cost:
     input:
         logs=lambda w: training_logs_of(w.study),
     output:
-        directory(COST),
-    params:
-        scale=CONFIG.scale,
+        report(
+            directory(COST),
+            patterns=["{name}.md"],
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
     log:
         f"{LOGS}/{{study}}/cost.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/cost.tsv"
     resources:
         **cluster("other"),
+    params:
+        scale=CONFIG.scale,
     shell:
         "rlvf cost --logs {input.logs} --scale {params.scale} --out {output} 2> {log}"
