@@ -7,6 +7,7 @@ at once and so that the sandbox starts from a small process.
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,8 @@ _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 def main(arguments: list[str] | None = None) -> int:
     """Run one sub-command. Returns the exit status: 1 after one line that says what is wrong."""
     options = _parser().parse_args(arguments)
+    # What libraries tell their developers about coming versions; ours are pinned.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         options.run(options)
     except RlvfError as error:

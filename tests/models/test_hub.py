@@ -56,14 +56,14 @@ def endpoint():
     server.shutdown()
 
 
-def fetch(endpoint, out, repo="good/model", revision=REVISION):
+def fetch(endpoint, out, repo="good/model", revision=REVISION, **environment):
     settings = {"kind": "hub", "repo": repo, "revision": revision, "dtype": "float32"}
     return subprocess.run(
         [
             *(sys.executable, "-m", "rlvf.cli", "fetch"),
             *("--settings", json.dumps(settings), "--out", out),
         ],
-        env={"HF_ENDPOINT": endpoint, "HF_HOME": str(out.parent / "cache"), "NO_PROXY": "*"},
+        env={"HF_ENDPOINT": endpoint, "HF_HOME": str(out.parent / "cache"), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -96,6 +96,6 @@ def test_a_refusal_says_what_to_do_and_leaves_nothing(endpoint, tmp_path, change
 
 
 def test_without_a_network_it_says_where_to_run_it(tmp_path):
-    done = fetch("http://127.0.0.1:9", tmp_path / "model")
+    done = fetch("http://127.0.0.1:9", tmp_path / "model", HF_HUB_OFFLINE="1")
     assert done.returncode == 1
     assert "machine with a network" in done.stderr
