@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from rlvf.benchmarks.minimbpp import generate_tasks
+from rlvf.benchmarks.minimbpp import load
 from rlvf.config import MiniMbppSettings, to_json
 from rlvf.records import Execution, LintReport, read_jsonl, write_jsonl
 
-TASKS = generate_tasks(MiniMbppSettings(), "test")[:3]
+TASKS = load(MiniMbppSettings(), "test")[:3]
 
 
 def rlvf(*arguments, **options):

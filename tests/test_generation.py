@@ -1,11 +1,11 @@
 import pytest
 
-from rlvf.benchmarks.minimbpp import generate_tasks
+from rlvf.benchmarks.minimbpp import load
 from rlvf.config import DecodingSettings, GenerateSettings, MiniMbppSettings
 from rlvf.generation import generate
 from rlvf.models.loading import load_tokenizer
 
-TASKS = generate_tasks(MiniMbppSettings(), "test")[:5]
+TASKS = load(MiniMbppSettings(), "test")[:5]
 
 
 @pytest.fixture

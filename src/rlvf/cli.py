@@ -12,12 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rlvf.config import (
+    BENCHMARKS,
     Config,
     GenerateSettings,
     HubModel,
     LintSettings,
-    MbppSettings,
-    MiniMbppSettings,
     PretrainSettings,
     SandboxSettings,
     TrainSettings,
@@ -70,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     sub = stage("tasks", _tasks, "Write the tasks of one split of a benchmark.")
-    sub.add_argument("--benchmark", choices=["mbpp", "minimbpp"], required=True)
+    sub.add_argument("--benchmark", choices=list(BENCHMARKS), required=True)
     sub.add_argument("--split", required=True, help="train, test, ... as the benchmark names them")
     sub.add_argument("--source", type=Path, help="a local copy of mbpp.jsonl instead of the hub")
     sub.add_argument("--limit", type=int, help="only the first so many tasks")
@@ -175,11 +174,11 @@ def _workers(parser: argparse.ArgumentParser) -> None:
 def _tasks(options: argparse.Namespace) -> None:
     from rlvf.benchmarks import load_tasks
 
-    kind = {"mbpp": MbppSettings, "minimbpp": MiniMbppSettings}[options.benchmark]
+    kind = BENCHMARKS[options.benchmark]
     settings = parse_settings(options.settings, kind) if options.settings else kind()
     if options.source is not None:
-        if kind is not MbppSettings:
-            raise RlvfError("--source: only mbpp is read from a file; minimbpp is generated")
+        if "source" not in kind.model_fields:
+            raise RlvfError(f"--source: {options.benchmark} is not read from a file")
         settings = settings.model_copy(update={"source": str(options.source)})
     tasks = load_tasks(settings, options.split, options.limit)
     write_jsonl(options.out, tasks)

@@ -9,7 +9,7 @@ changed key reruns just the stages that read it.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -77,6 +77,7 @@ class MiniMbppSettings(Settings):
 
 
 Benchmark = Annotated[MbppSettings | MiniMbppSettings, Field(discriminator="kind")]
+BENCHMARKS = {"mbpp": MbppSettings, "minimbpp": MiniMbppSettings}
 
 
 # ---------------------------------------------------------------- where policies come from
@@ -172,19 +173,28 @@ def _tuples(value: Any) -> Any:
 # ---------------------------------------------------------------- rewards
 
 
-class ExecutionComponent(Settings):
+class RewardComponent(Settings):
+    """A component's settings, and which verification it reads (see rlvf.rewards)."""
+
+    needs_execution: ClassVar[bool] = False
+    needs_lint: ClassVar[bool] = False
+
+
+class ExecutionComponent(RewardComponent):
     """Reward in [0, 1] from the unit tests: the fraction passed, or 1 only when all pass."""
 
+    needs_execution = True
     kind: Literal["tests"]
     credit: Literal["fraction", "all"]
 
 
-class RuffComponent(Settings):
+class RuffComponent(RewardComponent):
     """Reward in [0, 1] from Ruff: 1 - min(weighted findings per `per_lines` lines, cap) / cap.
 
     Code that does not parse, or no code, gets 0.
     """
 
+    needs_lint = True
     kind: Literal["ruff"]
     weights: dict[Severity, float]
     cap: float = Field(gt=0)
@@ -496,7 +506,7 @@ class Config(Settings):
                 algorithm = _merge(algorithm, override.algorithm)
         mix = self.rewards.mixes[cell.reward]
         components = {name: self.rewards.components[name] for name in mix}
-        kinds = {component.kind for component in components.values()}
+        used = components.values()
         try:
             return TrainSettings(
                 cell=cell,
@@ -505,8 +515,8 @@ class Config(Settings):
                 components=components,
                 weights=mix,
                 prompt=self.prompt,
-                sandbox=self.sandbox if "tests" in kinds else None,
-                lint=self.lint if "ruff" in kinds else None,
+                sandbox=self.sandbox if any(c.needs_execution for c in used) else None,
+                lint=self.lint if any(c.needs_lint for c in used) else None,
                 dtype=self.models[cell.model].dtype,
             )
         except ValidationError as error:

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from rlvf.benchmarks import load_tasks
-from rlvf.benchmarks.mbpp import load_mbpp, read_mbpp
+from rlvf.benchmarks.mbpp import SPLITS, load, read_mbpp
 from rlvf.config import MbppSettings
 from rlvf.errors import RlvfError
 
@@ -42,7 +42,7 @@ def test_an_entry_point_may_have_a_builtins_name(rows):
 
 def test_a_changed_copy_is_refused(rows):
     with pytest.raises(RlvfError, match=r"mbpp.jsonl: the content is not the pinned MBPP: sha256"):
-        load_mbpp(MbppSettings(source=str(rows(ROW))))
+        load(MbppSettings(source=str(rows(ROW))), "test")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_bad_row_is_named(rows, row, message):
 
 def test_the_publishers_file_and_splits(mbpp_path):
     settings = MbppSettings(source=str(mbpp_path))
-    tasks = load_mbpp(settings)
+    tasks = [task for split in SPLITS for task in load(settings, split)]
     assert Counter(task.split for task in tasks) == {
         "prompt": 10,
         "test": 500,

@@ -3,7 +3,7 @@ from itertools import islice
 
 import pytest
 
-from rlvf.benchmarks.minimbpp import generate_tasks, pretraining_samples
+from rlvf.benchmarks.minimbpp import load, pretraining_samples
 from rlvf.config import LintSettings, MiniMbppSettings, SandboxSettings
 from rlvf.lint import lint
 from rlvf.prompts import extract_code
@@ -30,22 +30,20 @@ def verdicts(pairs):
 
 
 def test_the_same_seed_gives_the_same_tasks():
-    assert generate_tasks(SETTINGS, "test") == generate_tasks(SETTINGS, "test")
+    assert load(SETTINGS, "test") == load(SETTINGS, "test")
     other = SETTINGS.model_copy(update={"seed": 2})
-    assert generate_tasks(SETTINGS, "test") != generate_tasks(other, "test")
+    assert load(SETTINGS, "test") != load(other, "test")
 
 
 def test_no_task_is_in_two_splits(samples):
-    prompts = [
-        {task.prompt for task in generate_tasks(SETTINGS, split)} for split in ("train", "test")
-    ]
+    prompts = [{task.prompt for task in load(SETTINGS, split)} for split in ("train", "test")]
     prompts.append({task.prompt for task, _ in samples[0]})
     train, test, pretrain = prompts
     assert not train & test and not train & pretrain and not test & pretrain
 
 
 def test_every_reference_passes_its_tests():
-    tasks = generate_tasks(SETTINGS, "train") + generate_tasks(SETTINGS, "test")
+    tasks = load(SETTINGS, "train") + load(SETTINGS, "test")
     assert set(verdicts([(task, task.reference) for task in tasks])) == {"passed"}
 
 

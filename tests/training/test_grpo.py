@@ -4,14 +4,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rlvf.benchmarks.minimbpp import generate_tasks
+from rlvf.benchmarks.minimbpp import load
 from rlvf.config import MiniMbppSettings, TrainSettings, parse_settings
 from rlvf.errors import RlvfError
 from rlvf.records import Rollout, TrainingStep, read_jsonl
 from rlvf.rewards import Verifier
 from rlvf.training.grpo import train
 
-TASKS = generate_tasks(MiniMbppSettings(), "train")[:8]
+TASKS = load(MiniMbppSettings(), "train")[:8]
 SMALL = {
     "generations": 2,
     "generation_batch_size": 16,

@@ -1,13 +1,17 @@
-"""Where tasks come from. A benchmark gives `Task` records.
+"""Where tasks come from. A benchmark is a module here with its SPLITS and a `load`.
 
-Adding one is a module here, its settings in rlvf.config, and a case in `load_tasks`.
+Adding one takes the module, its settings in rlvf.config (`Benchmark`, `BENCHMARKS`), and a line
+below.
 """
 
-from rlvf.benchmarks.mbpp import SPLITS, load_mbpp
-from rlvf.benchmarks.minimbpp import TEST, TRAIN, generate_tasks
-from rlvf.config import Benchmark, MbppSettings, MiniMbppSettings
+from types import ModuleType
+
+from rlvf.benchmarks import mbpp, minimbpp
+from rlvf.config import Benchmark
 from rlvf.errors import RlvfError
 from rlvf.records import Task
+
+_MODULES: dict[str, ModuleType] = {"mbpp": mbpp, "minimbpp": minimbpp}
 
 
 def load_tasks(settings: Benchmark, split: str, limit: int | None = None) -> list[Task]:
@@ -16,16 +20,9 @@ def load_tasks(settings: Benchmark, split: str, limit: int | None = None) -> lis
     Raises:
         RlvfError: there is no such split, or the benchmark cannot be read.
     """
-    match settings:
-        case MbppSettings():
-            splits: tuple[str, ...] = tuple(SPLITS)
-        case MiniMbppSettings():
-            splits = (TRAIN, TEST)
-    if split not in splits:
-        raise RlvfError(f"{settings.kind} has no split {split!r} (allowed: {', '.join(splits)})")
-    match settings:
-        case MbppSettings():
-            tasks = [task for task in load_mbpp(settings) if task.split == split]
-        case MiniMbppSettings():
-            tasks = generate_tasks(settings, split)
-    return tasks[:limit]
+    module = _MODULES[settings.kind]
+    if split not in module.SPLITS:
+        raise RlvfError(
+            f"{settings.kind} has no split {split!r} (allowed: {', '.join(module.SPLITS)})"
+        )
+    return module.load(settings, split)[:limit]

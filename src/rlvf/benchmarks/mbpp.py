@@ -27,8 +27,8 @@ SPLITS = {
 _FIELDS = ("task_id", "text", "code", "test_setup_code", "test_list", "challenge_test_list")
 
 
-def load_mbpp(settings: MbppSettings) -> list[Task]:
-    """All 974 tasks, checked against `settings.sha256`.
+def load(settings: MbppSettings, split: str) -> list[Task]:
+    """The tasks of a split; all 974 rows are checked against `settings.sha256`.
 
     Raises:
         RlvfError: the hub or the local copy cannot be read, or its content is not the pinned one.
@@ -43,7 +43,7 @@ def load_mbpp(settings: MbppSettings) -> list[Task]:
             f"{origin}: the content is not the pinned MBPP: sha256 of the rows is {found}, "
             f"expected {settings.sha256}; fetch it again or correct benchmarks.mbpp.sha256"
         )
-    return [_task(row) for row in rows]
+    return [_task(row) for row in rows if row["task_id"] in SPLITS[split]]
 
 
 def read_mbpp(path: Path) -> list[Task]:

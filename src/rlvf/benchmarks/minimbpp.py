@@ -22,6 +22,8 @@ from rlvf.config import MiniMbppSettings
 from rlvf.records import AssertTest, Task
 
 PRETRAIN, TRAIN, TEST = "pretrain", "train", "test"
+# Those with tasks; `pretrain` has samples without end instead.
+SPLITS = (TRAIN, TEST)
 _TESTS_PER_TASK = 3
 # In so many, a composition whose wrong forms can be told from the right one finds inputs that do.
 _ATTEMPTS = 100
@@ -120,8 +122,8 @@ class Composition:
         return condition, mapped, form("aggregate")
 
 
-def generate_tasks(settings: MiniMbppSettings, split: str) -> list[Task]:
-    """The tasks of the `train` or `test` split, the same for the same settings."""
+def load(settings: MiniMbppSettings, split: str) -> list[Task]:
+    """The tasks of a split, generated: the same for the same settings."""
     rng = random.Random(f"{settings.seed}/{split}/tasks")
     return [
         _task(composition, f"minimbpp/{split}/{number}", split, rng)
