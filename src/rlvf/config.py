@@ -398,9 +398,10 @@ class Cell(Settings):
 
 
 class ResourceSettings(Settings):
-    """What a stage asks of the cluster: GPUs, memory in MB, run time in minutes."""
+    """What a stage asks for: GPUs, CPU cores, memory in MB, run time in minutes."""
 
     gpus: int = Field(ge=0)
+    cpus: Positive
     mem_mb: Positive
     runtime: Positive
 

@@ -28,6 +28,9 @@ _PYTHON_FENCE = re.compile(
     r"^[ \t]*```[ \t]*(?:python3?|py)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
 )
 
+# What Llama 3.2's template writes where it is not told the date.
+_LLAMA_DATE = "26 Jul 2024"
+
 Message = dict[str, str]
 
 
@@ -43,12 +46,13 @@ def build_prompt(task: Task, settings: PromptSettings) -> str | list[Message]:
     return f"{text}\n\n```python\n"
 
 
-def chat_template_options(settings: PromptSettings) -> dict[str, bool]:
+def chat_template_options(settings: PromptSettings) -> dict[str, bool | str]:
     """What every call of a chat template is given; templates ignore what they do not know.
 
-    Qwen3 thinks by default, and a thought is cut off by any sensible completion length.
+    Qwen3 thinks by default, and a thought is cut off by any sensible completion length. Llama 3
+    writes today's date into its prompt, so that equal runs on two days would differ.
     """
-    return {"enable_thinking": settings.thinking}
+    return {"enable_thinking": settings.thinking, "date_string": _LLAMA_DATE}
 
 
 def tokenize_prompt(tokenizer, prompt: str | list[Message], settings: PromptSettings) -> list[int]:

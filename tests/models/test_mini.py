@@ -33,6 +33,17 @@ def test_the_chat_markup_is_the_familys_own_without_thinking(tiny_model, mini_co
     assert tokenizer.decode(tokenize_prompt(tokenizer, MESSAGES, mini_config.prompt)) == text
 
 
+def test_no_template_writes_the_date_of_the_day_into_the_prompt(tiny_model, mini_config):
+    """As Llama 3.2's own template does unless it is given one."""
+    tokenizer = load_tokenizer(tiny_model)
+    tokenizer.chat_template = (
+        "{%- if not date_string is defined %}{%- set date_string = strftime_now('%d %b %Y') %}"
+        "{%- endif %}Today Date: {{ date_string }}"
+    )
+    ids = tokenize_prompt(tokenizer, MESSAGES, mini_config.prompt)
+    assert tokenizer.decode(ids) == "Today Date: 26 Jul 2024"
+
+
 def test_any_text_survives_the_tokenizer(tiny_model):
     tokenizer = load_tokenizer(tiny_model)
     text = "def f(x):\n\treturn 'é☃' + x  # \x7f\n"

@@ -12,6 +12,7 @@ rule generate:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/generate.tsv"
     wildcard_constraints:
         model=one_of(CONFIG.models),
+    threads: CONFIG.resources.generate.cpus
     resources:
         **cluster("generate"),
     params:

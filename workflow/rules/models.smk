@@ -27,6 +27,7 @@ rule pretrain_model:
         f"{BENCHMARKS}/models/{{model}}.tsv"
     wildcard_constraints:
         model=one_of(models_of("mini")),
+    threads: CONFIG.resources.train.cpus
     resources:
         **cluster("train"),
     params:

@@ -11,6 +11,7 @@ rule train:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.tsv"
+    threads: CONFIG.resources.train.cpus
     resources:
         **cluster("train"),
     params:

@@ -9,6 +9,7 @@ rule execute:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.tsv"
+    threads: CONFIG.resources.other.cpus
     resources:
         **cluster("other"),
     params:
