@@ -195,6 +195,13 @@ def test_a_full_disk_leaves_no_half_written_model(mini_config, small_disk):
     assert list(small_disk.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", [("--workers", "0"), ("--timeout", "-1")])
+def test_a_number_that_makes_no_sense_is_refused(folder, option):
+    done = execute(folder, *option)
+    assert done.returncode == 2
+    assert f"argument {option[0]}: must be above 0, not {option[1]}" in done.stderr
+
+
 def test_unknown_settings_are_named(folder):
     done = execute(folder, "--settings", '{"time": 3}')
     assert_one_line_error(done, "--settings: time: there is no such key (allowed: timeout, mem")

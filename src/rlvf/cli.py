@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--benchmark", choices=list(BENCHMARKS), required=True)
     sub.add_argument("--split", required=True, help="train, test, ... as the benchmark names them")
     sub.add_argument("--source", type=Path, help="a local copy of mbpp.jsonl instead of the hub")
-    sub.add_argument("--limit", type=int, help="only the first so many tasks")
+    sub.add_argument("--limit", type=_positive(int), help="only the first so many tasks")
     sub.add_argument("--settings", help=f"the benchmark's {_SETTINGS_HELP}")
     _out(sub, "tasks.jsonl")
 
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--completions", type=Path, required=True)
     sub.add_argument("--settings", help=f"the sandbox's {_SETTINGS_HELP}")
     sub.add_argument(
-        "--timeout", type=float, help="seconds for each test, instead of the settings'"
+        "--timeout", type=_positive(float), help="seconds for each test, instead of the settings'"
     )
     _workers(sub)
     _out(sub, "executions.jsonl")
@@ -162,10 +162,22 @@ def _out(parser: argparse.ArgumentParser, what: str) -> None:
 def _workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
-        type=int,
+        type=_positive(int),
         default=os.cpu_count(),
         help="completions run at the same time in the sandbox (default: one per core)",
     )
+
+
+def _positive(number: type) -> Callable[[str], int | float]:
+    """For argparse: a number above 0."""
+
+    def parse(text: str) -> int | float:
+        value = number(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+        return value
+
+    return parse
 
 
 # ---------------------------------------------------------------- tasks and models
