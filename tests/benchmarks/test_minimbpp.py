@@ -5,6 +5,7 @@ import pytest
 
 from rlvf.benchmarks.minimbpp import load, pretraining_samples
 from rlvf.config import LintSettings, MiniMbppSettings, SandboxSettings
+from rlvf.errors import RlvfError
 from rlvf.lint import lint
 from rlvf.prompts import extract_code
 from rlvf.sandbox import Candidate, Sandbox
@@ -40,6 +41,11 @@ def test_no_task_is_in_two_splits(samples):
     prompts.append({task.prompt for task, _ in samples[0]})
     train, test, pretrain = prompts
     assert not train & test and not train & pretrain and not test & pretrain
+
+
+def test_more_tasks_than_there_are_compositions_are_an_error():
+    with pytest.raises(RlvfError, match=r"5000 training and 200 test tasks leave none to pretrain"):
+        load(SETTINGS.model_copy(update={"train": 5000}), "test")
 
 
 def test_every_reference_passes_its_tests():

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from rlvf.config import MiniMbppSettings
+from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
 
 PRETRAIN, TRAIN, TEST = "pretrain", "train", "test"
@@ -163,6 +164,11 @@ def _split(settings: MiniMbppSettings) -> dict[str, list[Composition]]:
     ]
     rng.shuffle(compositions)
     test, train = settings.test, settings.train
+    if test + train >= len(compositions):
+        raise RlvfError(
+            f"minimbpp: {train} training and {test} test tasks leave none to pretrain on; "
+            f"there are {len(compositions)} compositions in all"
+        )
     return {
         TEST: compositions[:test],
         TRAIN: compositions[test : test + train],
