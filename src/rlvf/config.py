@@ -670,10 +670,13 @@ def _describe(error: ValidationError, raw: Any) -> str:
     # pydantic puts the kind of a section (hub, mini, ...) into its path; YAML has no such key.
     path, place = [], raw
     for part in first["loc"]:
-        if isinstance(place, dict) and part not in place and part in _kinds(place):
+        if isinstance(place, dict) and part == place.get("kind") and part not in place:
             continue
         path.append(str(part))
-        place = place[part] if isinstance(place, dict | list) and part in _keys(place) else None
+        try:
+            place = place[part]
+        except (KeyError, IndexError, TypeError):
+            place = None
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, KeyedError):
         path.append(cause.key)
@@ -681,11 +684,3 @@ def _describe(error: ValidationError, raw: Any) -> str:
     else:
         message = describe_problem(first)
     return f"{'.'.join(path)}: {message}"
-
-
-def _kinds(section: dict) -> tuple:
-    return (section.get("kind"),)
-
-
-def _keys(section: dict | list) -> Any:
-    return section if isinstance(section, dict) else range(len(section))
