@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,12 @@ class Checkout:
             timeout=500,
             check=False,
         )
+
+
+def planned(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
+    """Jobs by rule, from the table that a dry run prints."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)}
 
 
 @pytest.fixture

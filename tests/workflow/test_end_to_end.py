@@ -8,7 +8,7 @@ import pytest
 
 from rlvf.config import TrainSettings, parse_settings
 from rlvf.records import Sample, TrainingStep, read_jsonl
-from tests.workflow.conftest import Checkout
+from tests.workflow.conftest import Checkout, planned
 
 TINY = Path(__file__).parent / "tiny.yaml"
 FILES = ("--cores", "2", "--configfile", "config/mini.yaml", "tiny.yaml")
@@ -97,12 +97,20 @@ def test_an_override_reruns_its_cells_only(made):
         "[{where: {model: mini-qwen3, reward: tests}, training: {learning_rate: 0.1}}]}}\n"
     )
     done = made.snakemake("-n", *FILES, "override.yaml")
-    trained = [line for line in done.stdout.splitlines() if line.endswith("/train.jsonl")]
-    assert "train                1" in done.stdout, done.stdout
-    assert "pretrain_model" not in done.stdout
-    assert any("mini-qwen3/gspo-tests/seed1" in line for line in trained) or (
-        "model=mini-qwen3, policy=gspo-tests" in done.stdout
-    )
+    assert planned(done) == {
+        "train": 1,
+        "generate": 2,
+        "execute": 2,
+        "lint": 2,
+        "measure": 2,
+        "study_tables": 1,
+        "study_figures": 1,
+        "study_cost": 1,
+        "study_paper": 1,
+        "all": 1,
+        "total": 14,
+    }
+    assert "wildcards: study=rlvr, model=mini-qwen3, policy=gspo-tests, seed=1" in done.stdout
 
 
 def test_mbpp_goes_through_every_stage(mbpp_path, checkout):

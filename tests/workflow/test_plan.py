@@ -2,11 +2,7 @@
 
 import re
 
-
-def planned(done):
-    """Jobs by rule, from the table that a dry run prints."""
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)}
+from tests.workflow.conftest import planned
 
 
 def test_the_paper_scale_is_planned_where_there_is_no_slurm(checkout):
