@@ -141,6 +141,18 @@ def test_an_infrastructure_failure_is_left_out_and_not_scored_zero(run, settings
     assert steps[0].reward == pytest.approx(sum(scored) / len(scored), abs=1e-6)
 
 
+def test_the_paper_scale_differs_in_values_that_work_too(run, settings, paper_config):
+    """Checkpointed gradients, bfloat16, warm-up, three tests shown: on a tiny model."""
+    cell = paper_config.cell("rlvr", "qwen3-0.6b", "gspo-combined", 1)
+    chosen = paper_config.train_settings(cell)
+    training = type(chosen.training)(**(chosen.training.model_dump() | SMALL))
+    out = run(chosen.model_copy(update={"training": training}))
+    steps = read_jsonl(out / "train.jsonl", TrainingStep)
+    rates = [step.learning_rate for step in steps]
+    assert rates == sorted(set(rates))  # warming up
+    assert all(tensor.isfinite().all() for tensor in weights(out).values())
+
+
 def test_too_few_tasks_are_an_error_before_anything_is_written(run, settings, tmp_path):
     with pytest.raises(RlvfError, match="3 training tasks are too few: a generation takes 4"):
         run(settings("grpo-ruff"), tasks=TASKS[:3])

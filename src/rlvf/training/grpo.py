@@ -117,6 +117,7 @@ def _trainer_arguments(settings: TrainSettings, folder: Path) -> GRPOConfig:
         epsilon_high=algorithm.epsilon_high,
         beta=algorithm.beta,
         bf16=settings.dtype == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
         shuffle_dataset=True,
         logging_steps=1,
         save_strategy="no",
