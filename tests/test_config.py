@@ -60,6 +60,7 @@ def test_defaults_are_those_of_the_configuration(paper_config, mini_config):
     [
         ("training/group_size", 7, "training.group_size: 7 does not divide .* 128 .allowed: 2, 4"),
         ("training/micro_batch_size", 48, "training.micro_batch_size: 48 × .* 128"),
+        ("training/lr_scheduler", "constant", "training.warmup_steps: 10 would be ignored with lr"),
         ("training/learning_rate", "high", "training.learning_rate: .*number .given: 'high'"),
         ("training/lr", 1, "training.lr: there is no such key .allowed: generations, "),
         ("training/lora/rank", 8, r"training.lora.rank: there is no such key \(allowed: r, alpha"),

@@ -269,7 +269,7 @@ class TrainingSettings(Settings):
     optimizer_steps_per_generation: Positive
     micro_batch_size: Positive
     learning_rate: float = Field(gt=0)
-    lr_scheduler: Literal["constant", "linear", "cosine"]
+    lr_scheduler: Literal["constant", "constant_with_warmup", "linear", "cosine"]
     warmup_steps: int = Field(ge=0)
     weight_decay: float = Field(ge=0)
     max_grad_norm: float = Field(gt=0)
@@ -283,7 +283,7 @@ class TrainingSettings(Settings):
     lora: LoraSettings
 
     @model_validator(mode="after")
-    def _sizes_divide(self) -> "TrainingSettings":
+    def _values_fit(self) -> "TrainingSettings":
         batch = self.generation_batch_size
         if batch % self.group_size:
             raise KeyedError(
@@ -297,6 +297,12 @@ class TrainingSettings(Settings):
                 "micro_batch_size",
                 f"{self.micro_batch_size} × optimizer_steps_per_generation = {part} does not "
                 f"divide generation_batch_size {batch}",
+            )
+        if self.warmup_steps and self.lr_scheduler == "constant":
+            raise KeyedError(
+                "warmup_steps",
+                f"{self.warmup_steps} would be ignored with lr_scheduler constant "
+                "(allowed: 0, or lr_scheduler constant_with_warmup)",
             )
         return self
 
