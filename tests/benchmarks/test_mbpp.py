@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from rlvf.benchmarks import load_tasks
-from rlvf.benchmarks.mbpp import SPLITS, load, read_mbpp
+from rlvf.benchmarks.mbpp import SPLITS, content_checksum, load
 from rlvf.config import MbppSettings
 from rlvf.errors import RlvfError
 
@@ -28,16 +28,21 @@ def rows(tmp_path):
     return write
 
 
+def tasks_of(rows, *given):
+    """The test tasks of a benchmark that consists of these rows."""
+    settings = MbppSettings(source=str(rows(*given)), sha256=content_checksum(given))
+    return load(settings, "test")
+
+
 def test_a_row_becomes_a_task(rows):
-    (task,) = read_mbpp(rows(ROW))
+    (task,) = tasks_of(rows, ROW)
     assert (task.task_id, task.split, task.entry_point) == ("mbpp/11", "test", "add")
     assert task.reference == "def add(a, b):\n  return a + b\n"
 
 
 def test_an_entry_point_may_have_a_builtins_name(rows):
-    tests = ["assert int(sum([1])) == 1"]
-    assert read_mbpp(rows(ROW | {"test_list": ["assert sum([1]) == 1"]}))[0].entry_point == "sum"
-    assert read_mbpp(rows(ROW | {"test_list": tests}))[0].entry_point == "int"
+    for test, name in (("assert sum([1]) == 1", "sum"), ("assert int(sum([1])) == 1", "int")):
+        assert tasks_of(rows, ROW | {"test_list": [test]})[0].entry_point == name
 
 
 def test_a_changed_copy_is_refused(rows):
@@ -54,7 +59,7 @@ def test_a_changed_copy_is_refused(rows):
 )
 def test_a_bad_row_is_named(rows, row, message):
     with pytest.raises(RlvfError, match=message):
-        read_mbpp(rows(ROW, row))
+        load(MbppSettings(source=str(rows(ROW, row))), "test")
 
 
 def test_the_publishers_file_and_splits(mbpp_path):

@@ -1,11 +1,14 @@
 """All of MBPP through the sandbox; needs the file that RLVF_MBPP names."""
 
-from rlvf.benchmarks.mbpp import read_mbpp
+from rlvf.benchmarks.mbpp import SPLITS, load
+from rlvf.config import MbppSettings
 from rlvf.sandbox import Candidate
 
 
 def test_every_reference_solution_passes_and_every_test_is_split(mbpp_path, sandbox):
-    candidates = [Candidate(task, 0, task.reference) for task in read_mbpp(mbpp_path)]
+    settings = MbppSettings(source=str(mbpp_path))
+    tasks = [task for split in SPLITS for task in load(settings, split)]
+    candidates = [Candidate(task, 0, task.reference) for task in tasks]
     executions = sandbox.execute(candidates)
     assert len(executions) == 974
     assert [(e.task_id, e.message) for e in executions if e.verdict != "passed"] == []

@@ -33,7 +33,8 @@ from rlvf.analysis.labels import (
 )
 from rlvf.analysis.summary import main_cells, main_decoding, members, summarise
 from rlvf.config import CONTROLS, NO_MODEL
-from rlvf.records import SEVERITIES, TrainingStep, atomic_writer
+from rlvf.files import atomic_writer
+from rlvf.records import SEVERITIES, TrainingStep
 
 FIGURES = (
     "learning_curves",

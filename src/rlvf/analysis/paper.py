@@ -11,7 +11,7 @@ from rlvf.analysis.cost import NUMBERS as COST
 from rlvf.analysis.figures import FIGURES
 from rlvf.analysis.tables import NUMBERS, TABLES
 from rlvf.errors import RlvfError
-from rlvf.records import atomic_writer
+from rlvf.files import atomic_writer
 
 
 def compile_paper(source: Path, tables: Path, figures: Path, cost: Path, out: Path) -> None:

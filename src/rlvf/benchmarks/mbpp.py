@@ -46,15 +46,6 @@ def load(settings: MbppSettings, split: str) -> list[Task]:
     return [_task(row) for row in rows if row["task_id"] in SPLITS[split]]
 
 
-def read_mbpp(path: Path) -> list[Task]:
-    """The tasks of a local copy in MBPP's JSON Lines, whatever its content.
-
-    Raises:
-        RlvfError: names the file and line that is not an MBPP row.
-    """
-    return [_task(row) for row in _read_rows(path)]
-
-
 def content_checksum(rows: Iterable[dict[str, Any]]) -> str:
     """sha256 over the rows in order of task_id, as canonical JSON, independent of packing."""
     ordered = sorted(({key: row[key] for key in _FIELDS} for row in rows), key=_by_id)
