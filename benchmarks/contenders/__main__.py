@@ -1,0 +1,41 @@
+"""The process of one contender: a job as JSON on standard input, the outcome on standard output."""
+
+import contextlib
+import importlib
+import json
+import sys
+import time
+
+from benchmarks import SCRATCH
+
+_WARM_UP = 16
+
+
+def main() -> None:
+    sys.path.append(str(SCRATCH))
+    job = json.load(sys.stdin)
+    tasks = job["tasks"]
+    module = importlib.import_module(f"{__package__}.{job['contender'].replace('-', '_')}")
+    with contextlib.closing(module.Contender(job["cores"])) as contender:
+        prepared = [contender.prepare(task) for task in tasks]
+        contender.check(prepared[:_WARM_UP])
+        start = time.perf_counter()
+        passed = contender.check(prepared)
+        seconds = time.perf_counter() - start
+        # Whoever lets everything pass would be fast.
+        wrong = [_spoiled(task) for task in tasks[:_WARM_UP]]
+        fooled = contender.check([contender.prepare(task) for task in wrong])
+    outcome = {
+        "seconds": seconds,
+        "failed": [task["task_id"] for task, ok in zip(tasks, passed, strict=True) if not ok],
+        "fooled": [task["task_id"] for task, ok in zip(wrong, fooled, strict=True) if ok],
+    }
+    print(json.dumps(outcome))
+
+
+def _spoiled(task: dict) -> dict:
+    return {**task, "reference": f"def {task['entry_point']}(*_): return object()"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Small processes, one for each core, that do nothing but fork for each candidate (forker.py).
+
+No limits, no isolation, no messages: what is left is what running a candidate in a process of its
+own costs at least. They have loaded the same modules of the standard library as the sandbox's.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.contenders import ENVIRONMENT, PYTHON_OPTIONS, program
+from rlvf.config import SandboxSettings
+from rlvf.records import AssertTest, Task
+from rlvf.sandbox import Candidate, Sandbox
+
+_FORKER = Path(__file__).with_name("forker.py")
+
+
+class Contender:
+    def __init__(self, cores: int):
+        command = [sys.executable, *PYTHON_OPTIONS, str(_FORKER), *_modules_of_the_sandbox()]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._forkers = [subprocess.Popen(command, env=ENVIRONMENT, **pipes) for _ in range(cores)]
+
+    def prepare(self, task: dict[str, Any]) -> str:
+        return program(task)
+
+    def check(self, programs: list[str]) -> list[bool]:
+        count = len(self._forkers)
+        for number, forker in enumerate(self._forkers):
+            forker.stdin.write(json.dumps(programs[number::count]) + "\n")
+            forker.stdin.flush()
+        passed = [False] * len(programs)
+        for number, forker in enumerate(self._forkers):
+            passed[number::count] = json.loads(forker.stdout.readline())
+        return passed
+
+    def close(self) -> None:
+        for forker in self._forkers:
+            forker.communicate()
+
+
+def _modules_of_the_sandbox() -> list[str]:
+    """As a candidate finds them."""
+    task = Task(
+        task_id="modules",
+        prompt="",
+        entry_point="f",
+        tests=[AssertTest(kind="assert", code="assert f() == 1")],
+        reference="",
+        split="",
+    )
+    code = "import sys\nprint(*sys.modules)\ndef f(): return 1\n"
+    with Sandbox(SandboxSettings(), workers=1) as sandbox:
+        (execution,) = sandbox.execute([Candidate(task, 0, code)])
+    if execution.verdict != "passed":
+        raise RuntimeError(f"the sandbox does not work: {execution.message}")
+    names = execution.stdout.split()
+    return [name for name in names if name.partition(".")[0] in sys.stdlib_module_names]

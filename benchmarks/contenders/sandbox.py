@@ -1,0 +1,22 @@
+"""This project's sandbox. A task is planned once in a process, so here for each candidate."""
+
+from typing import Any
+
+from benchmarks.contenders import TIMEOUT
+from rlvf.config import SandboxSettings
+from rlvf.records import Task
+from rlvf.sandbox import Candidate, Sandbox
+
+
+class Contender:
+    def __init__(self, cores: int):
+        self._sandbox = Sandbox(SandboxSettings(timeout=TIMEOUT), workers=cores)
+
+    def prepare(self, task: dict[str, Any]) -> Candidate:
+        return Candidate(Task.model_validate(task), 0, task["reference"])
+
+    def check(self, candidates: list[Candidate]) -> list[bool]:
+        return [one.verdict == "passed" for one in self._sandbox.execute(candidates)]
+
+    def close(self) -> None:
+        self._sandbox.close()

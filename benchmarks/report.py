@@ -1,0 +1,89 @@
+"""From seconds to rates, ratios and tables."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from benchmarks.contenders import CONTENDERS
+
+_LINT = {"batch": "batches of {batch}", "process-each": "a Ruff process for each"}
+_REWARDS = {"grpo-tests": "unit tests", "grpo-ruff": "Ruff", "grpo-combined": "both"}
+
+
+def rates(seconds: dict[str, list[float]], count: int, cores: int = 1) -> dict[str, Any]:
+    """By name: how many a second (and core), and how many times that the first one does."""
+    rows = {}
+    for name, taken in seconds.items():
+        each = [count / one / cores for one in taken]
+        rows[name] = {**_spread(each), "seconds": taken}
+    first = next(iter(rows.values()))["median"]
+    for row in rows.values():
+        row["ratio"] = first / row["median"]
+    return rows
+
+
+def shares(times: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    """By policy: the share of rewards in a generation with its optimiser steps."""
+    return {
+        policy: {**_spread([one["rewards"] / one["all"] for one in each]), "generations": each}
+        for policy, each in times.items()
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": median(values), "min": min(values), "max": max(values)}
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """The tables of a run."""
+    parts = []
+    if part := results.get("execution"):
+        rows = [
+            [CONTENDERS[name], *_numbers(row, ".0f"), f"{row['ratio']:.3g}"]
+            for name, row in part["contenders"].items()
+        ]
+        parts.append(
+            f"Solutions of MBPP run against their tests, each of {part['tasks']} tasks once "
+            f"({len(part['left_out'])} tasks left out), on {part['cores']} cores; median of "
+            f"{part['repeat']}:\n\n"
+            + _table(["", "executions/s per core", "lowest", "highest", "sandbox ÷ this"], rows)
+        )
+    if part := results.get("lint"):
+        rows = [
+            [_LINT[name].format(**part), *_numbers(row, ".0f"), f"{row['ratio']:.3g}"]
+            for name, row in part["ways"].items()
+        ]
+        parts.append(
+            f"The same {part['snippets']} solutions checked by Ruff, on {part['cores']} cores; "
+            f"median of {part['repeat']}:\n\n"
+            + _table(["", "snippets/s", "lowest", "highest", "batch ÷ this"], rows)
+        )
+    if part := results.get("rewards"):
+        rows = [
+            [_REWARDS[policy], *_numbers(row, ".1%")] for policy, row in part["policies"].items()
+        ]
+        parts.append(
+            f"Share of the time that goes into rewards while {part['model']} is trained as at mini "
+            f"scale; median of {part['generations']} generations with their optimiser steps:\n\n"
+            + _table(["reward", "share", "lowest", "highest"], rows)
+        )
+    parts.append(_origin(results))
+    return "\n\n".join(parts) + "\n"
+
+
+def _numbers(row: dict[str, float], form: str) -> list[str]:
+    return [f"{row[key]:{form}}" for key in ("median", "min", "max")]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _origin(results: dict[str, Any]) -> str:
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; {versions}; "
+        f"commit {results['commit']}; {results['date']}."
+    )

@@ -1,0 +1,85 @@
+"""The share of training that is spent in rewards, from the log of a real mini training."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from itertools import groupby
+from pathlib import Path
+
+from benchmarks import REPOSITORY, say
+from rlvf.config import Cell, Config, load_config, to_json
+from rlvf.errors import RlvfError
+from rlvf.records import TrainingStep, read_jsonl
+
+MODEL = "mini-qwen3"
+_STUDY, _SEED = "rlvr", 1
+_POLICIES = ("grpo-tests", "grpo-ruff", "grpo-combined")
+
+
+def measure_rewards(generations: int | None) -> dict[str, list[dict[str, float]]]:
+    """For each policy the seconds of every generation with its optimiser steps: in rewards and
+    in all. `generations`: fewer than the mini configuration's.
+
+    Raises:
+        RlvfError: the model cannot be made, or training fails.
+    """
+    config = load_config(REPOSITORY / "config.yaml", REPOSITORY / "config" / "mini.yaml")
+    model = Path(config.results, "models", MODEL)
+    tasks = Path(config.results, _STUDY, "tasks", "train.jsonl")
+    if not ((REPOSITORY / model).exists() and (REPOSITORY / tasks).exists()):
+        say(f"rewards: making {model} takes minutes")
+        snakemake = str(Path(sysconfig.get_path("scripts"), "snakemake"))
+        _run(f"making {model}", {}, snakemake, "--profile", "mini", str(model), str(tasks))
+    times = {}
+    for policy in _POLICIES:
+        cell = config.cell(_STUDY, MODEL, policy, _SEED)
+        times[policy] = _train(config, cell, model, tasks, generations)
+        rewards, everything = (sum(one[key] for one in times[policy]) for key in ("rewards", "all"))
+        say(f"rewards {policy}: {rewards:.1f} of {everything:.1f} s in rewards")
+    return times
+
+
+def _train(
+    config: Config, cell: Cell, model: Path, tasks: Path, generations: int | None
+) -> list[dict[str, float]]:
+    settings = config.train_settings(cell)
+    if generations is not None:
+        training = settings.training.model_copy(update={"generations": generations})
+        settings = settings.model_copy(update={"training": training})
+    # As the workflow's rule runs it.
+    cpus = str(config.resources.train.cpus)
+    environment = {"OMP_NUM_THREADS": cpus, "HF_HUB_OFFLINE": "1"}
+    with tempfile.TemporaryDirectory(prefix="rlvf-bench-") as folder:
+        log = Path(folder, "train.jsonl")
+        _run(
+            f"training {cell.policy}",
+            environment,
+            *(sys.executable, "-m", "rlvf.cli", "train"),
+            *("--model", str(model), "--tasks", str(tasks), "--settings", to_json(settings)),
+            *("--workers", cpus, "--log", str(log)),
+            *("--rollouts", f"{folder}/rollouts.jsonl", "--out", f"{folder}/adapter"),
+        )
+        steps = read_jsonl(log, TrainingStep)
+    return [_times(list(part)) for _, part in groupby(steps, key=lambda step: step.generation)]
+
+
+def _times(steps: list[TrainingStep]) -> dict[str, float]:
+    """Of one generation; what belongs to all of it stands in its first step."""
+    first = steps[0]
+    updates = sum(step.update_seconds for step in steps)
+    return {
+        "rewards": first.reward_seconds,
+        "all": first.generation_seconds + first.reward_seconds + updates,
+    }
+
+
+def _run(what: str, environment: dict[str, str], *command: str) -> None:
+    """Its progress, and what goes wrong, is for the terminal."""
+    environment = {**os.environ, **environment}
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, check=False
+    )
+    if done.returncode != 0:
+        raise RlvfError(f"{what} failed with status {done.returncode}; see above")
