@@ -11,15 +11,20 @@ _REWARDS = {"grpo-tests": "unit tests", "grpo-ruff": "Ruff", "grpo-combined": "b
 
 
 def rates(seconds: dict[str, list[float]], count: int, cores: int = 1) -> dict[str, Any]:
-    """By name: how many a second (and core), and how many times that the first one does."""
-    rows = {}
-    for name, taken in seconds.items():
-        each = [count / one / cores for one in taken]
-        rows[name] = {**_spread(each), "seconds": taken}
-    first = next(iter(rows.values()))["median"]
-    for row in rows.values():
-        row["ratio"] = first / row["median"]
-    return rows
+    """By name: how many a second (and core), and how many times that the first one does.
+
+    The latter is the median of the repetitions' own ratios: what slows the machine down for a
+    while slows down both sides of most of them.
+    """
+    first = next(iter(seconds.values()))
+    return {
+        name: {
+            **_spread([count / one / cores for one in taken]),
+            "ratio": median(one / other for one, other in zip(taken, first, strict=True)),
+            "seconds": taken,
+        }
+        for name, taken in seconds.items()
+    }
 
 
 def shares(times: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
@@ -44,8 +49,8 @@ def markdown(results: dict[str, Any]) -> str:
         ]
         parts.append(
             f"Solutions of MBPP run against their tests, each of {part['tasks']} tasks once "
-            f"({len(part['left_out'])} tasks left out), on {part['cores']} cores; median of "
-            f"{part['repeat']}:\n\n"
+            f"({len(part['left_out'])} tasks left out), on {part['cores']} cores; medians of "
+            f"{part['repeat']} repetitions and of their ratios:\n\n"
             + _table(["", "executions/s per core", "lowest", "highest", "sandbox ÷ this"], rows)
         )
     if part := results.get("lint"):
@@ -55,7 +60,7 @@ def markdown(results: dict[str, Any]) -> str:
         ]
         parts.append(
             f"The same {part['snippets']} solutions checked by Ruff, on {part['cores']} cores; "
-            f"median of {part['repeat']}:\n\n"
+            f"medians of {part['repeat']} repetitions and of their ratios:\n\n"
             + _table(["", "snippets/s", "lowest", "highest", "batch ÷ this"], rows)
         )
     if part := results.get("rewards"):
