@@ -204,7 +204,7 @@ def test_a_number_that_makes_no_sense_is_refused(folder, option):
 
 def test_unknown_settings_are_named(folder):
     done = execute(folder, "--settings", '{"time": 3}')
-    assert_one_line_error(done, "--settings: time: there is no such key (allowed: timeout, mem")
+    assert_one_line_error(done, "--settings: time: there is no such key (allowed: timeout, total")
 
 
 def test_mbpp_references_all_pass_in_order(mbpp_path, tmp_path):

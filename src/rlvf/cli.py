@@ -272,8 +272,7 @@ def _execute(options: argparse.Namespace) -> None:
         )
     progress = Progress("execute", len(candidates))
     with Sandbox(settings, options.workers) as sandbox:
-        executions = sandbox.execute(candidates, progress.update)
-    write_jsonl(options.out, executions)
+        write_jsonl(options.out, progress.count(sandbox.execute(candidates)))
 
 
 def _lint(options: argparse.Namespace) -> None:

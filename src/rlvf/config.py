@@ -131,12 +131,29 @@ class PromptSettings(Settings):
 
 
 class SandboxSettings(Settings):
-    """Limits for one candidate. Each test has the time limit to itself; memory is the address
-    space. Time in seconds, sizes in MiB."""
+    """Limits for one candidate, and the layers of isolation (see rlvf.sandbox) without which
+    nothing is run.
+
+    `timeout` is for each test, and for loading the code; `total_timeout` for all of them together.
+    Both are seconds of processor time, so that a busy machine changes no verdict; `wall_factor`
+    times as much may pass on the clock. `memory_mb` is the address space.
+    """
 
     timeout: float = Field(default=10.0, gt=0)
+    total_timeout: float = Field(default=60.0, gt=0)
+    wall_factor: float = Field(default=3.0, ge=1)
     memory_mb: Positive = 512
     output_kb: Positive = 64
+    minimum: tuple[Literal["rlimits", "seccomp", "landlock", "namespaces", "account"], ...] = (
+        "rlimits",
+        "seccomp",
+        "landlock",
+    )
+
+    @field_validator("minimum", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        return _tuples(value)
 
 
 class LintSettings(Settings):

@@ -2,6 +2,10 @@
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -12,6 +16,12 @@ class Progress:
     def __init__(self, what: str, total: int):
         self.what, self.total = what, total
         self.start = self.last = time.monotonic()
+
+    def count(self, items: Iterable[T]) -> Iterator[T]:
+        """The items, each counted as it goes by."""
+        for done, item in enumerate(items, 1):
+            self.update(done)
+            yield item
 
     def update(self, done: int, note: str = "") -> None:
         """Say how far it is, at most every ten seconds and at the end."""

@@ -104,7 +104,8 @@ class TestResult(Record):
 
 
 class Execution(Record):
-    """What the sandbox found out about one completion. `stdout` and `message` are tails."""
+    """What the sandbox found out about one completion. `stdout` and `message` are tails;
+    `isolation` names the layers that were in force (see rlvf.sandbox)."""
 
     task_id: str
     sample_id: int
@@ -116,6 +117,7 @@ class Execution(Record):
     seconds: float
     stdout: str
     message: str
+    isolation: list[str] = []
 
 
 class Diagnostic(Record):

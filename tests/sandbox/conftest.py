@@ -1,5 +1,8 @@
 """Real sandboxes: nothing here is mocked."""
 
+import subprocess
+import sys
+
 import pytest
 
 from rlvf.config import SandboxSettings
@@ -30,7 +33,7 @@ def sandbox():
 @pytest.fixture(scope="session")
 def hasty():
     """For candidates that are to run into the time limit."""
-    with Sandbox(SandboxSettings(timeout=0.5), workers=1) as sandbox:
+    with Sandbox(SandboxSettings(timeout=0.5, wall_factor=2.0), workers=1) as sandbox:
         yield sandbox
 
 
@@ -43,3 +46,13 @@ def run(sandbox):
         return execution
 
     return run
+
+
+@pytest.fixture
+def busy_cores():
+    """Six processes that compute as long as the test runs."""
+    burning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
+    yield
+    for process in burning:
+        process.kill()
+        process.wait()

@@ -1,12 +1,13 @@
 """Processes, files and pipes: nothing is lost, and nothing stays behind."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import pytest
 from rlvf.config import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.records import Task
-from rlvf.sandbox import Candidate, Sandbox
+from rlvf.sandbox import Candidate, Sandbox, client
+
+from .processes import children, session, wait_until
 
 GOOD = "def f(x): return x + 1"
 TASK = Task(
@@ -26,14 +29,25 @@ TASK = Task(
     reference=GOOD,
     split="test",
 )
-SERVER = Candidate(TASK, 0, "import os\ndef f(x): return os.getppid()")
+SLEEPER = Candidate(TASK, 0, "import time\ntime.sleep(60)")
 
 
 @pytest.fixture
-def temporary(tmp_path, monkeypatch):
+def scratch_home(tmp_path, monkeypatch):
     """The folder in which sandboxes keep their scratch folders."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(client, "_MEMORY", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def single(scratch_home):
+    """A sandbox of one worker and with little patience."""
+    with Sandbox(SandboxSettings(timeout=5), workers=1) as sandbox:
+        yield sandbox
+
+
+def execute(sandbox, *codes):
+    return list(sandbox.execute(Candidate(TASK, n, code) for n, code in enumerate(codes)))
 
 
 def shown(execution):
@@ -41,19 +55,13 @@ def shown(execution):
     return int(re.search(r"\(values: (\d+)\)", execution.message)[1])
 
 
-def is_running(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
-
-
-def wait_until(condition, seconds=5.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+def chain(sandbox):
+    """From the process that was started to the server, each the child of the one before."""
+    pids = [sandbox.processes[0]]
+    while found := children(pids[-1]):
+        (child,) = found
+        pids.append(child)
+    return pids
 
 
 # ---------------------------------------------------------------- order and number
@@ -61,37 +69,44 @@ def wait_until(condition, seconds=5.0):
 
 def test_order_is_kept_and_none_is_lost(sandbox):
     code = "import time\ntime.sleep(0.02 * ({0} % 3))\ndef f(x): return {0}"
-    candidates = [Candidate(TASK, n, code.format(n + 10)) for n in range(12)]
-    executions = sandbox.execute(candidates)
+    executions = execute(sandbox, *(code.format(n + 10) for n in range(12)))
     assert [execution.sample_id for execution in executions] == list(range(12))
     assert [shown(execution) for execution in executions] == list(range(10, 22))
 
 
-def test_progress_counts_up(sandbox):
-    counts = []
-    sandbox.execute([Candidate(TASK, n, GOOD) for n in range(3)], counts.append)
-    assert counts == [1, 2, 3]
+def test_candidates_are_read_only_a_little_ahead(sandbox):
+    taken = []
+    candidates = (taken.append(n) or Candidate(TASK, n, GOOD) for n in range(1000))
+    executions = sandbox.execute(candidates)
+    assert next(executions).sample_id == 0
+    assert len(taken) < 100
+    assert sum(1 for _ in executions) == 999
+
+
+def test_one_who_stops_listening_can_begin_anew(sandbox):
+    executions = sandbox.execute(Candidate(TASK, n, GOOD) for n in range(100))
+    next(executions)
+    executions.close()
+    assert [execution.verdict for execution in execute(sandbox, GOOD)] == ["passed"]
 
 
 def test_no_candidates(sandbox):
-    assert sandbox.execute([]) == []
+    assert list(sandbox.execute([])) == []
 
 
 def descriptors(pid):
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def test_many_candidates_leave_descriptors_and_memory_alone(sandbox):
+def test_many_candidates_leave_descriptors_and_memory_alone(single):
     def server_state():
-        pid = shown(sandbox.execute([SERVER])[0])
+        pid = chain(single)[-1]
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return descriptors(pid), pages
 
-    candidates = [Candidate(TASK, n, GOOD) for n in range(300)]
-    sandbox.execute(candidates)
+    execute(single, *[GOOD] * 300)
     own, (open_before, pages) = descriptors("self"), server_state()
-    executions = sandbox.execute(candidates * 3)
-    assert {execution.verdict for execution in executions} == {"passed"}
+    assert {execution.verdict for execution in execute(single, *[GOOD] * 900)} == {"passed"}
     assert descriptors("self") == own
     assert server_state()[0] == open_before
     assert server_state()[1] < pages + 500
@@ -104,39 +119,28 @@ def test_the_surroundings_are_clean(run, monkeypatch):
     monkeypatch.setenv("SECRET", "1")
     code = """
 import os, sys
+def is_open(descriptor):
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 def f(x):
-    fds = [int(n) for n in os.listdir('/proc/self/fd')]
-    assert sorted(fds)[:4] == [0, 1, 2, 3] and len(fds) == 5, fds  # the fifth lists the folder
+    assert [n for n in range(1000) if is_open(n)] == [0, 1, 2, 3]
     assert sorted(os.environ) == ['HOME', 'LANG', 'PATH', 'TMPDIR'], os.environ
     assert os.getcwd() == os.environ['HOME'] and os.listdir() == []
-    assert os.getsid(0) == os.getpgid(0) == os.getpid()
     assert not any('site-packages' in path or 'sandbox' in path for path in sys.path), sys.path
+    assert sys.argv == ['-c']
     return x + 1
 """
     execution = run(code, "assert f(1) == 2")
-    assert execution.verdict == "passed", execution.message
+    assert (execution.verdict, execution.message) == ("passed", "")
 
 
 def test_sets_of_strings_have_one_order(sandbox):
-    code = "import os\nos.write(1, repr([os.getppid(), hash('a')]).encode())\n" + GOOD
-    slow = code + "\nimport time; time.sleep(0.05)"
-    executions = sandbox.execute([Candidate(TASK, n, slow) for n in range(4)])
-    servers, hashes = zip(*(json.loads(execution.stdout) for execution in executions), strict=True)
-    assert (len(set(servers)), len(set(hashes))) == (2, 1)
-
-
-def test_files_are_limited_and_deleted(temporary):
-    code = "import os\nopen('a', 'w').write('x')\nos.mkdir('b')\nopen('b/c', 'wb').write(bytes({}))"
-    with Sandbox(SandboxSettings(), workers=1) as sandbox:
-        small, big = sandbox.execute(
-            [
-                Candidate(TASK, 0, code.format(10) + "\n" + GOOD),
-                Candidate(TASK, 1, code.format(2**25)),
-            ]
-        )
-        assert (small.verdict, big.error_type) == ("passed", "OSError")
-        (server_folder,) = temporary.iterdir()
-        assert list(server_folder.iterdir()) == []
+    code = f"import time; time.sleep(0.05); print(hash('a'))\n{GOOD}"
+    hashes = {json.loads(execution.stdout) for execution in execute(sandbox, *[code] * 4)}
+    assert len(hashes) == 1
 
 
 def test_output_is_captured_and_cut_to_its_tail(run):
@@ -165,113 +169,194 @@ def test_endless_results_buy_no_time(run, hasty):
     assert (execution.verdict, execution.seconds < 2) == ("timeout", True)
 
 
-@pytest.mark.parametrize("ending", ["time.sleep(60)", "os._exit(0)", "os.abort()", "pass"])
-def test_grandchildren_end_with_the_candidate(run, hasty, ending):
-    code = (
-        "import os, time\npid = os.fork()\nif pid == 0: time.sleep(60)\n"
-        f"os.write(1, str(pid).encode())\n{ending}\n{GOOD}"
+# ---------------------------------------------------------------- limits
+
+
+def test_the_time_limit_is_processor_time(scratch_home, busy_cores):
+    """On cores that six others keep busy, a second of work takes three and more."""
+    code = "import time\ndef f(x):\n while time.process_time() < 1: pass\n return x + 1"
+    with Sandbox(SandboxSettings(timeout=1.5, wall_factor=20), workers=1) as sandbox:
+        (execution,) = execute(sandbox, code)
+    assert (execution.verdict, execution.seconds > 1.5) == ("passed", True)
+
+
+def test_all_tests_together_have_a_limit(scratch_home):
+    code = "import time\ndef f(x):\n end = time.process_time() + 0.4\n"
+    code += " while time.process_time() < end: pass\n return x"
+    tests = [{"kind": "call", "function": "f", "args": [n], "expected": n} for n in range(5)]
+    task = TASK.model_copy(
+        update={"tests": Task.model_validate({**dict(TASK), "tests": tests}).tests}
     )
-    execution = run(code, "assert f(1) == 2", within=hasty)
-    assert execution.seconds < 2
-    wait_until(lambda: not is_running(int(execution.stdout)))
+    with Sandbox(SandboxSettings(timeout=1, total_timeout=1), workers=1) as sandbox:
+        (execution,) = sandbox.execute([Candidate(task, 0, code)])
+    assert [test.verdict for test in execution.tests] == ["passed"] * 2 + ["timeout"] * 3
+
+
+def test_programs_share_the_limit_for_all(scratch_home):
+    code = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
+    program = {"kind": "stdio", "stdin": "", "stdout": ""}
+    task = Task.model_validate({**dict(TASK), "tests": [program] * 3})
+    with Sandbox(SandboxSettings(timeout=1, total_timeout=1), workers=1) as sandbox:
+        (execution,) = sandbox.execute([Candidate(task, 0, code)])
+    assert [test.verdict for test in execution.tests] == ["passed", "timeout", "timeout"]
+
+
+def test_the_kernel_keeps_the_limit_where_the_server_is_late(scratch_home):
+    with Sandbox(SandboxSettings(timeout=1, total_timeout=1), workers=1) as sandbox:
+        server = chain(sandbox)[-1]
+        executions = sandbox.execute([Candidate(TASK, 0, "while True: pass")])
+        worker = threading.Thread(target=lambda: results.extend(executions))
+        results = []
+        worker.start()
+        wait_until(lambda: children(server))
+        os.kill(server, signal.SIGSTOP)
+        wait_until(lambda: not children(server))
+        os.kill(server, signal.SIGCONT)
+        worker.join()
+    assert (results[0].verdict, results[0].message) == (
+        "timeout",
+        "processor time limit exceeded",
+    )
 
 
 # ---------------------------------------------------------------- failures of the sandbox itself
 
 
-def test_a_killed_server_is_replaced(sandbox):
-    before = shown(sandbox.execute([SERVER])[0])
-    os.kill(before, signal.SIGKILL)
-    executions = sandbox.execute([Candidate(TASK, n, GOOD) for n in range(8)])
-    assert {execution.verdict for execution in executions} == {"passed"}
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_a_process_that_is_killed_is_replaced(single, place):
+    execute(single, GOOD)
+    os.kill(chain(single)[place], signal.SIGKILL)
+    assert {execution.verdict for execution in execute(single, *[GOOD] * 8)} == {"passed"}
 
 
-def test_a_candidate_whose_server_was_killed_is_tried_again(temporary):
-    # It can tell a first from a second attempt by a file outside of its scratch folder.
-    once = temporary / "once"
-    code = (
-        f"import os, time\nif not os.path.exists({str(once)!r}):\n"
-        f"    open({str(once)!r}, 'w')\n    os.kill(os.getppid(), 9)\n    time.sleep(60)\n" + GOOD
-    )
-    with Sandbox(SandboxSettings(), workers=1) as sandbox:
-        (execution,) = sandbox.execute([Candidate(TASK, 0, code)])
-    assert execution.verdict == "passed"
+class Killer:
+    """Kills a process of the sandbox whenever a candidate runs, so many times."""
+
+    def __init__(self, sandbox, whom, times):
+        self.sandbox, self.whom, self.left = sandbox, whom, times
+        self.idle = len(chain(sandbox))
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.left = 0
+        self.thread.join()
+
+    def run(self):
+        before: list[int] = []
+        while self.left:
+            time.sleep(0.1)
+            with contextlib.suppress(ValueError, ProcessLookupError):  # the tree is changing
+                pids = chain(self.sandbox)
+                if len(pids) > self.idle and pids == before:
+                    os.kill(pids[-1 if self.whom == "candidate" else -2], signal.SIGKILL)
+                    self.left -= 1
+                before = pids
 
 
-def test_a_server_lost_at_every_attempt_is_an_infrastructure_error(temporary):
-    code = "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)"
-    with Sandbox(SandboxSettings(), workers=1) as sandbox:
-        lost, next_one = sandbox.execute([Candidate(TASK, 0, code), Candidate(TASK, 1, GOOD)])
+@pytest.mark.parametrize("whom", ["server", "candidate"])
+def test_a_candidate_that_was_lost_is_tried_again(single, whom):
+    code = "import time\ntime.sleep(1)\n" + GOOD
+    with Killer(single, whom, times=1) as killer:
+        (execution,) = execute(single, code)
+    assert (execution.verdict, killer.left) == ("passed", 0)
+
+
+@pytest.mark.parametrize("whom", ["server", "candidate"])
+def test_a_candidate_lost_at_every_attempt_is_an_infrastructure_error(single, whom):
+    with Killer(single, whom, times=3):
+        (lost,) = single.execute([SLEEPER])
     assert (lost.verdict, lost.passed, lost.total) == ("infrastructure_error", 0, 1)
-    assert next_one.verdict == "passed"
+    assert [execution.verdict for execution in execute(single, GOOD)] == ["passed"]
 
 
-def test_a_scratch_folder_that_cannot_be_made_is_not_the_candidates_fault(temporary):
-    with Sandbox(SandboxSettings(), workers=1) as sandbox:
-        sandbox.execute([SERVER])
-        (server_folder,) = temporary.iterdir()
-        server_folder.rmdir()
-        (execution,) = sandbox.execute([Candidate(TASK, 0, GOOD)])
-    assert execution.verdict == "passed"
+def test_a_server_that_hangs_is_replaced(single, monkeypatch):
+    monkeypatch.setattr(client, "_PATIENCE", 1.0)
+    monkeypatch.setattr(single, "_settings", SandboxSettings(timeout=0.5, total_timeout=0.5))
+    os.kill(chain(single)[-1], signal.SIGSTOP)
+    assert [execution.verdict for execution in execute(single, GOOD)] == ["passed"]
 
 
-def test_a_broken_test_is_reported_with_its_task(sandbox):
+def test_a_scratch_folder_that_cannot_be_made_is_not_the_candidates_fault(single, monkeypatch):
+    monkeypatch.setattr(client, "_MEMORY", "/dev")  # writable by root, refused by its kind
+    monkeypatch.setattr(client.tempfile, "mkdtemp", refuse)
+    os.kill(chain(single)[0], signal.SIGKILL)
+    (execution,) = execute(single, GOOD)
+    assert execution.verdict == "infrastructure_error"
+    monkeypatch.undo()
+    assert [execution.verdict for execution in execute(single, GOOD)] == ["passed"]
+
+
+def refuse(**_):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_python_that_does_not_start_is_reported(monkeypatch):
+    monkeypatch.setattr(client, "_PYTHON", ("/nonexistent/python",))
+    with pytest.raises(RlvfError, match=r"the sandbox cannot start: .*No such file"):
+        Sandbox(SandboxSettings())
+
+
+def test_a_broken_test_is_reported_with_its_task(scratch_home):
     task = TASK.model_copy(update={"setup": "x ="})
-    with pytest.raises(RlvfError, match="t/1"):
-        sandbox.execute([Candidate(task, 0, GOOD)])
+    with Sandbox(SandboxSettings(), workers=1) as sandbox, pytest.raises(RlvfError, match="t/1"):
+        list(sandbox.execute([Candidate(task, 0, GOOD)]))
 
 
 # ---------------------------------------------------------------- closing
 
 
-def test_closing_leaves_nothing(temporary):
+def test_closing_leaves_nothing(scratch_home):
     with Sandbox(SandboxSettings(), workers=1) as sandbox:
-        pid = shown(sandbox.execute([SERVER])[0])
-    assert not is_running(pid)
-    assert list(temporary.iterdir()) == []
+        leader = sandbox.processes[0]
+        execute(sandbox, GOOD)
+        assert session(leader)
+    wait_until(lambda: not session(leader))
+    assert list(scratch_home.iterdir()) == []
     with pytest.raises(RlvfError, match="closed"):
-        sandbox.execute([SERVER])
+        execute(sandbox, GOOD)
 
 
-@pytest.mark.parametrize("others", [0, 3])
-def test_an_exception_during_execute_closes_the_sandbox(temporary, others):
-    def fail(done):
-        raise KeyboardInterrupt
-
-    hang = Candidate(TASK, 1, "import time; time.sleep(60)")
+def test_a_sandbox_can_be_closed_while_it_executes(scratch_home):
     sandbox = Sandbox(SandboxSettings(timeout=60))
-    with pytest.raises(KeyboardInterrupt):
-        sandbox.execute([Candidate(TASK, 0, GOOD), *[hang] * others], fail)
-    assert list(temporary.iterdir()) == []
+    leaders = sandbox.processes
+    timer = threading.Timer(0.3, sandbox.close)
+    timer.start()
     with pytest.raises(RlvfError, match="closed"):
-        sandbox.execute([])
+        list(sandbox.execute([SLEEPER] * 3))
+    timer.join()
+    wait_until(lambda: not any(session(leader) for leader in leaders))
+    assert list(scratch_home.iterdir()) == []
 
 
-# A program of its own, to be killed: the sandbox's processes write their numbers to a file.
+# A program of its own, to be killed. It prints the number of the sandbox's process.
 CLIENT = """
-import sys, tempfile
+import sys
 from rlvf.config import SandboxSettings
 from rlvf.records import Task
-from rlvf.sandbox import Candidate, Sandbox
-tempfile.tempdir = sys.argv[1]
+from rlvf.sandbox import Candidate, Sandbox, client
+client._MEMORY = sys.argv[1]
 task = Task.model_validate_json(sys.argv[2])
-Sandbox(SandboxSettings(timeout=60), workers=1).execute([Candidate(task, 0, sys.argv[3])])
+sandbox = Sandbox(SandboxSettings(timeout=60), workers=1)
+print(sandbox.processes[0], flush=True)
+list(sandbox.execute([Candidate(task, 0, "import time; time.sleep(60)")] * 3))
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_client_that_is_killed_leaves_nothing(tmp_path, number):
-    pids = tmp_path / "pids"
-    code = (
-        "import os, time\n"
-        f"with open({str(pids)!r}, 'w') as file: print(os.getpid(), os.getppid(), file=file)\n"
-        "time.sleep(60)"
-    )
-    arguments = [sys.executable, "-c", CLIENT, str(tmp_path), TASK.model_dump_json(), code]
-    with subprocess.Popen(arguments, stderr=subprocess.DEVNULL) as client:
-        wait_until(lambda: pids.exists() and pids.read_text().endswith("\n"), 20)
-        client.send_signal(number)
-        assert client.wait(10) != 0
-    for pid in map(int, pids.read_text().split()):
-        wait_until(lambda pid=pid: not is_running(pid))
-    wait_until(lambda: list(tmp_path.iterdir()) == [pids])
+    arguments = [sys.executable, "-c", CLIENT, str(tmp_path), TASK.model_dump_json()]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as program:
+        leader = int(program.stdout.readline())
+        idle = len(session(leader))
+        wait_until(lambda: len(session(leader)) > idle)
+        assert list(tmp_path.iterdir())
+        program.send_signal(number)
+        assert program.wait(10) != 0
+    wait_until(lambda: not session(leader))
+    assert list(tmp_path.iterdir()) == []

@@ -127,15 +127,6 @@ def test_colliding_hashes_are_refused():
 
 
 @pytest.mark.parametrize(
-    "code",
-    [["Decimal", "1e999999999"], ["Fraction", [["int", hex(7**99_999)], ["int", hex(3**99_999)]]]],
-    ids=["Decimal", "Fraction"],
-)
-def test_a_number_that_would_take_minutes_to_work_with_is_opaque(code):
-    assert isinstance(decode(code), Opaque)
-
-
-@pytest.mark.parametrize(
     "written",
     [
         b"garbage",

@@ -44,11 +44,11 @@ class Verifier:
         executions: Sequence[Execution | None] = [None] * len(codes)
         findings: Sequence[list[Diagnostic] | None] = [None] * len(codes)
         if self._sandbox is not None:
-            executions = self._sandbox.execute(
-                [
-                    Candidate(task=task, sample_id=number, code=code)
-                    for number, (task, code) in enumerate(zip(tasks, codes, strict=True))
-                ]
+            numbered = enumerate(zip(tasks, codes, strict=True))
+            executions = list(
+                self._sandbox.execute(
+                    Candidate(task, number, code) for number, (task, code) in numbered
+                )
             )
         if self._lint is not None:
             findings = lint(codes, self._lint)

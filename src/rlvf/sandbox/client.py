@@ -6,36 +6,55 @@ import os
 import queue
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from rlvf.config import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.records import Execution, Task
-from rlvf.sandbox import judge
+from rlvf.sandbox import judge, syscalls
 from rlvf.sandbox.inside import wire
 
 _ATTEMPTS = 3
+# Between attempts, in seconds, times the number of the attempt: the machine may be overloaded.
+_PAUSE = 0.1
 # Beyond the candidate's own limits: a server that is silent for longer is taken to be broken.
 _PATIENCE = 30.0
 _CHUNK = 1 << 18
+# How many candidates for each worker may wait for one before them that takes long.
+_AHEAD = 32
+_PLANS_KEPT = 4096
+# A file system in memory, where there is one.
+_MEMORY = "/dev/shm"
 
 # Like -I, but for PYTHONHASHSEED: the order of a set of strings must not decide a verdict.
-_PYTHON = (sys.executable, "-s", "-P", "-S", "-X", "utf8", "-c")
+_PYTHON = (sys.executable, "-s", "-P", "-S", "-B", "-X", "utf8", "-c")
 _BOOT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from inside import server
-del sys.path[0]
-server.main(sys.argv[2])
+del sys.path[0], sys.argv[1:]
+server.main()
 """
+
+_REMEDIES = {
+    "namespaces": "sysctl user.max_user_namespaces and, on Ubuntu 24.04 or newer, "
+    "kernel.apparmor_restrict_unprivileged_userns decide on them; containers often deny them",
+    "landlock": "it takes a kernel of 5.13 or newer that names landlock in "
+    "/sys/kernel/security/lsm; elsewhere namespaces guard files as well",
+    "seccomp": "it takes libseccomp and a kernel with CONFIG_SECCOMP_FILTER",
+    "account": "do not run it as root, or install Python where other users can read it",
+}
 
 
 @dataclass(frozen=True)
@@ -50,16 +69,41 @@ class Candidate:
 class Sandbox:
     """Executes candidates on `workers` processes at a time. A context manager.
 
-    An exception during `execute`, Ctrl-C included, closes the sandbox.
+    Raises:
+        RlvfError: a layer of isolation that the settings ask for cannot be had on this machine.
     """
 
     def __init__(self, settings: SandboxSettings, workers: int = 2):
+        if sys.platform != "linux":
+            raise RlvfError("the sandbox needs Linux, whose kernel confines the candidates")
         self._settings = settings
+        self._plans: dict[int, tuple[Task, list[judge.Job]]] = {}
+        self._window = workers * _AHEAD
         self._servers = [_Server() for _ in range(workers)]
+        self._idle: queue.SimpleQueue[_Server] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(workers, "rlvf-sandbox")
         # Also runs at the end of the interpreter, where nobody closed the sandbox.
-        self._finalizer = weakref.finalize(self, _shut_down, self._servers)
-        for server in self._servers:
-            server.start()
+        self._finalizer = weakref.finalize(self, _shut_down, self._servers, self._threads)
+        try:
+            for server in self._servers:
+                server.start()
+            for server in self._servers:
+                self._check(server.greet())
+                self._idle.put(server)
+        except _ServerLost as error:
+            self.close()
+            raise RlvfError(f"the sandbox cannot start: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self, missing: dict[str, str]) -> None:
+        for layer in self._settings.minimum:
+            if layer in missing:
+                raise RlvfError(
+                    f"the sandbox lacks {layer}: {missing[layer]}; {_REMEDIES[layer]}; "
+                    f"sandbox.minimum says which layers it must have"
+                )
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -67,77 +111,85 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def processes(self) -> list[int]:
+        """The process of each worker: the leader of its session."""
+        return [server.pid for server in self._servers]
+
     def close(self) -> None:
         """End all processes and remove all scratch folders. Harmless twice."""
         self._finalizer()
 
-    def execute(
-        self, candidates: Sequence[Candidate], progress: Callable[[int], None] | None = None
-    ) -> list[Execution]:
-        """One Execution for each candidate, in the same order.
+    def execute(self, candidates: Iterable[Candidate]) -> Iterator[Execution]:
+        """One Execution for each candidate, in the same order, each as soon as it and those
+        before it are done. `candidates` is read a little ahead of that.
 
-        `progress` is called in this thread with the number of candidates that are done.
+        An error while waiting, Ctrl-C included, closes the sandbox.
 
         Raises:
             RlvfError: a task's test is not valid Python, or the sandbox is closed.
         """
         if not self._finalizer.alive:
             raise RlvfError("the sandbox is closed; make a new one")
-        # Samples of one task share its object, mostly: it is planned once.
-        tasks = {id(candidate.task): candidate.task for candidate in candidates}
-        plans = {key: judge.plan(task) for key, task in tasks.items()}
-        # Shared by the threads: next() on a list's iterator is atomic.
-        work = iter([(i, c, plans[id(c.task)]) for i, c in enumerate(candidates)])
-        done: queue.SimpleQueue = queue.SimpleQueue()
-        threads = [
-            threading.Thread(target=self._work, args=(server, work, done), name="rlvf-sandbox")
-            for server in self._servers[: len(candidates)]
-        ]
-        executions: dict[int, Execution] = {}
+        pending: deque[Future[Execution]] = deque()
         try:
-            for thread in threads:
-                thread.start()
-            while len(executions) < len(candidates):
-                result = done.get()
-                if isinstance(result, BaseException):
-                    raise result
-                executions.update([result])
-                if progress:
-                    progress(len(executions))
+            for candidate in candidates:
+                pending.append(self._threads.submit(self._execute, candidate))
+                if len(pending) >= self._window:
+                    yield self._result(pending)
+            while pending:
+                yield self._result(pending)
+        finally:
+            for future in pending:  # nobody waits for them any more
+                future.cancel()
+
+    def _result(self, pending: deque[Future[Execution]]) -> Execution:
+        try:
+            return pending[0].result()
         except BaseException:
-            for server in self._servers:
-                server.terminate()  # which ends the threads
-            _join(threads)
             self.close()
             raise
-        _join(threads)
-        return [executions[index] for index in range(len(candidates))]
+        finally:
+            pending.popleft()
 
-    def _work(self, server: "_Server", work: Iterator, done: queue.SimpleQueue) -> None:
+    def _execute(self, candidate: Candidate) -> Execution:
+        server = self._idle.get()
         try:
-            for index, candidate, jobs in work:
-                done.put((index, self._execute(server, candidate, jobs)))
-        except BaseException as error:
-            done.put(error)
+            execution = self._execute_on(server, candidate)
+            return execution.model_copy(update={"isolation": list(server.layers)})
+        finally:
+            self._idle.put(server)
 
-    def _execute(self, server: "_Server", candidate: Candidate, jobs: list) -> Execution:
+    def _execute_on(self, server: "_Server", candidate: Candidate) -> Execution:
         task, sample_id, code = candidate.task, candidate.sample_id, candidate.code
         if code is None or not code.strip():
             return judge.unrun(task, sample_id, judge.Finding("no_code"))
         judged: list[judge.Judged] = []
-        for job in jobs:
+        used = 0.0
+        for job in self._plan(task):
             try:
-                reply = self._run(server, self._request(job, code), job.frames)
+                reply = self._run(server, self._request(job, code, used))
             except _ServerLost as error:
-                finding = judge.Finding("infrastructure_error", None, str(error))
+                finding = judge.Finding("infrastructure_error", None, f"the sandbox: {error}")
                 return judge.unrun(task, sample_id, finding)
             judged.append(judge.Judged(job, reply, job.judge(reply)))
+            used += reply.cpu_seconds
             if reply.died:
                 break
         return judge.merge(task, sample_id, judged)
 
-    def _request(self, job: judge.Job, code: str) -> dict:
+    def _plan(self, task: Task) -> list[judge.Job]:
+        # Samples of one task share its object, mostly: it is planned once.
+        known = self._plans.get(id(task))
+        if known is None or known[0] is not task:
+            if len(self._plans) >= _PLANS_KEPT:
+                self._plans.clear()
+            known = self._plans[id(task)] = (task, judge.plan(task))
+        return known[1]
+
+    def _request(self, job: judge.Job, code: str, used: float) -> dict:
         settings = self._settings
+        total = max(settings.total_timeout - used, 0.01)
         return {
             "name": job.name,
             "code": code,
@@ -147,56 +199,83 @@ class Sandbox:
             "frames": job.frames,
             "until_exit": job.until_exit,
             "timeout": settings.timeout,
-            "cpu": math.ceil(settings.timeout * job.frames) + 1,
+            "timeout_wall": settings.timeout * settings.wall_factor,
+            "total": total,
+            "total_wall": total * settings.wall_factor,
+            "cpu": math.ceil(total),
             "memory": settings.memory_mb << 20,
             "output": job.output_bytes(settings.output_kb << 10),
         }
 
-    def _run(self, server: "_Server", request: dict, phases: int) -> judge.Reply:
-        patience = phases * self._settings.timeout + _PATIENCE
+    def _run(self, server: "_Server", request: dict) -> judge.Reply:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return server.run(request, patience)
+                return server.run(request)
             except _ServerLost:
                 server.end()
                 if attempt == _ATTEMPTS:
                     raise
+                time.sleep(_PAUSE * attempt)
         raise AssertionError("not reached")
 
 
 class _ServerLost(Exception):
-    """The server died, is silent, or could not start the candidate."""
-
-
-class _Terminated(Exception):
-    """The sandbox is being closed."""
+    """The server died, is silent, or could not run the candidate."""
 
 
 class _Server:
     """A server process, replaced when it is lost, and the client's end of the pipes to it."""
 
     def __init__(self):
+        self.layers: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._terminated = False
         self._process: subprocess.Popen | None = None
-        self._scratch = ""
+        self._folder = ""
+        self._unpacker = wire.Unpacker()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
 
     def start(self) -> None:
-        """Start a process; it gets ready while the caller goes on."""
+        """Start a process; it gets ready while the caller goes on. Raises _ServerLost."""
+        try:
+            program, self._problem = syscalls.program(), None
+        except OSError as error:
+            program, self._problem = b"", str(error)
         with self._lock:
             if self._terminated:
-                raise _Terminated
-            self._scratch = tempfile.mkdtemp(prefix="rlvf-sandbox-")
+                raise RlvfError("the sandbox was closed")
             kept = {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
-            self._process = subprocess.Popen(
-                [*_PYTHON, _BOOT, str(Path(__file__).parent), self._scratch],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,
-                cwd="/",
-                env={"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", **kept},
-                start_new_session=True,  # Ctrl-C in a terminal is for the client alone
-            )
+            # More arenas than one take 64 MiB of a candidate's address space for each thread.
+            python = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
+            home = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+            try:
+                self._folder = tempfile.mkdtemp(prefix="rlvf-sandbox-", dir=home)
+                self._process = subprocess.Popen(
+                    [*_PYTHON, _BOOT, str(Path(__file__).parent)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    bufsize=0,
+                    cwd="/",
+                    env={**python, **kept},
+                    start_new_session=True,  # Ctrl-C in a terminal is for the client alone
+                )
+            except OSError as error:
+                raise _ServerLost(f"its process cannot be started: {error}") from error
+        self._unpacker = wire.Unpacker()
+        self._send({"folder": self._folder, "filter": program.hex()})
+
+    def greet(self) -> dict[str, str]:
+        """Wait for a process that was started: the layers that it lacks, each with the reason.
+        Raises _ServerLost."""
+        (frame,) = self._receive(time.monotonic() + _PATIENCE)
+        greeting = json.loads(frame[1:])
+        self.layers = tuple(greeting["layers"])
+        if self._problem:
+            greeting["missing"]["seccomp"] = self._problem
+        return greeting["missing"]
 
     def terminate(self) -> None:
         """Have the process end soon, and none start after it. Safe while `run` is running."""
@@ -206,7 +285,7 @@ class _Server:
                 self._process.terminate()
 
     def end(self) -> None:
-        """End the process and remove what it left. The next `run` starts another one."""
+        """End the process, which removes what it left. The next `run` starts another one."""
         if self._process is None:
             return
         self._process.terminate()
@@ -218,49 +297,66 @@ class _Server:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process = None
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def run(self, request: dict, patience: float) -> judge.Reply:
+    def run(self, request: dict) -> judge.Reply:
         """Have one job done. Raises _ServerLost."""
-        try:
-            if self._process is None:
-                self.start()
-            wire.send(self._process.stdin.fileno(), json.dumps(request).encode())
-        except OSError as error:
-            raise _ServerLost(f"the sandbox's server process cannot be reached: {error}") from error
+        if self._process is None:
+            self._restart()
+        self._send(request)
         frames = []
-        for frame in self._receive(time.monotonic() + patience):
-            if frame[:1] == b"c":
-                frames.append(frame[1:])
-                continue
-            summary = json.loads(frame[1:])
-            if summary["end"] == "infrastructure":
-                raise _ServerLost(f"cannot start a process: {summary['message']}")
-            return judge.Reply(frames, **summary)
-        raise _ServerLost("the sandbox's server process has ended")
+        deadline = time.monotonic() + request["total_wall"] + _PATIENCE
+        while True:
+            for frame in self._receive(deadline):
+                if frame[:1] == b"c":
+                    frames.append(frame[1:])
+                    continue
+                return _reply(request, frames, frame)
 
-    def _receive(self, deadline: float) -> Iterator[bytes]:
+    def _restart(self) -> None:
+        before = self.layers
+        self.start()
+        self.greet()
+        if self.layers != before:
+            self.layers = before
+            raise _ServerLost("its new process is not confined as the first one was")
+
+    def _send(self, content: dict) -> None:
+        try:
+            wire.write(self._process.stdin.fileno(), wire.frame(json.dumps(content).encode()))
+        except OSError as error:
+            raise _ServerLost(f"its process cannot be reached: {error}") from error
+
+    def _receive(self, deadline: float) -> list[bytes]:
+        """The next frames, at least one."""
         descriptor = self._process.stdout.fileno()
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        unpacker = wire.Unpacker()
         while True:
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise _ServerLost("the sandbox's server process is silent")
+                raise _ServerLost("its process is silent")
             data = os.read(descriptor, _CHUNK)
             if not data:
-                return
-            yield from unpacker.feed(data)
+                raise _ServerLost("its process has ended")
+            if frames := self._unpacker.feed(data):
+                return frames
 
 
-def _join(threads: list[threading.Thread]) -> None:
-    for thread in threads:
-        if thread.ident is not None:  # it was started
-            thread.join()
+def _reply(request: dict, frames: list[bytes], summary: bytes) -> judge.Reply:
+    fields = json.loads(summary[1:])
+    if fields["end"] == "infrastructure":
+        raise _ServerLost(f"it cannot run a candidate: {fields['message']}")
+    reply = judge.Reply(frames, **fields)
+    killed = reply.end == "exit" and reply.status == -signal.SIGKILL
+    if killed and reply.cpu_seconds < request["cpu"]:
+        # Neither the server did that nor a limit, and the candidate has no means to.
+        raise _ServerLost("something outside, for want of memory perhaps, killed a candidate")
+    return reply
 
 
-def _shut_down(servers: list[_Server]) -> None:
+def _shut_down(servers: list[_Server], threads: ThreadPoolExecutor) -> None:
     for server in servers:
         server.terminate()
+    threads.shutdown(cancel_futures=True)
     for server in servers:
         server.end()

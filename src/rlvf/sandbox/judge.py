@@ -33,8 +33,8 @@ PASSED = Finding("passed")
 class Reply:
     """What a server said about one job: the candidate's frames, unread, and how it ended.
 
-    `end`: `done` (all frames are there), `exit` (with `status`, negative for a signal),
-    `timeout`, or `protocol` (a frame that was too long).
+    `end`: `done` (all frames are there), `exit` (with `status`, negative for a signal), `cpu` or
+    `wall` (a time limit), `scratch` (too much written), or `protocol` (a frame was too long).
     """
 
     frames: list[bytes] = field(default_factory=list)
@@ -42,6 +42,7 @@ class Reply:
     status: int = 0
     milliseconds: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     stdout: str = ""
     stdout_cut: bool = False
     stderr: str = ""
@@ -49,7 +50,7 @@ class Reply:
     @property
     def died(self) -> bool:
         """Whether the process was lost, and with it the tests that were still to come."""
-        return self.end == "timeout" or (self.end == "exit" and self.status < 0)
+        return self.end in ("cpu", "wall", "scratch") or (self.end == "exit" and self.status < 0)
 
 
 class CandidateError(Exception):
@@ -317,10 +318,16 @@ def _loaded(reply: Reply) -> Finding:
 
 def _ending(reply: Reply) -> Finding:
     """Why frames are missing."""
-    if reply.end == "timeout":
+    if reply.end == "wall":
         return Finding("timeout", None, "time limit exceeded")
-    if reply.end == "exit" and reply.status == -signal.SIGXCPU:
+    # The two signals are the kernel's for RLIMIT_CPU, had the server been late.
+    late = reply.end == "exit" and reply.status in (-signal.SIGXCPU, -signal.SIGKILL)
+    if reply.end == "cpu" or late:
         return Finding("timeout", None, "processor time limit exceeded")
+    if reply.end == "scratch":
+        return Finding("blocked", None, "too much written to the scratch folder")
+    if reply.end == "exit" and reply.status == -signal.SIGSYS:
+        return Finding("blocked", None, "killed for a system call that the sandbox forbids")
     if reply.end == "exit" and reply.status < 0:
         message = f"killed by {_signal_name(-reply.status)}\n{reply.stderr[-_MAX_MESSAGE:]}"
         return Finding("crashed", None, message.strip())

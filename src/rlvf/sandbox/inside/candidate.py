@@ -5,36 +5,52 @@ sides of that pipe belong to the candidate for all we know: whatever is written 
 values that the candidate returned, never as a verdict.
 """
 
+import array
 import atexit
+import bisect
+import cmath
+import collections
 import contextlib
-import ctypes
+import copy
+import functools
+import heapq
+import itertools
 import json
+import math
+import operator
 import os
-import resource
-import signal
+import re
+import string
 import sys
 import types
+import typing
 from typing import Any
 
-from . import values, wire
+from . import isolation, values, wire
+
+# Loaded here once, since candidates that import them would need ten times as long.
+PRELOADED = (
+    *(array, bisect, cmath, collections, copy, functools, heapq, itertools, math, operator, re),
+    *(string, typing),
+)
 
 # Leaves when memory is too short even for a report. A candidate that leaves so fails as well.
 EXIT_NO_MEMORY = 86
 
 RESULTS = 3
-_MAX_DESCRIPTORS = 64
-_MAX_FILE_BYTES = 16 << 20
 _MAX_MESSAGE = 1000
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 
 
-def main(job: dict, scratch: str, descriptors: tuple[int, int, int, int]) -> None:
+def main(
+    job: dict, limits: isolation.Limits, descriptors: tuple[int, int, int, int]
+) -> typing.NoReturn:
     """Run the job and leave the process. `descriptors`: stdin, stdout, stderr, results."""
     status = 1
     try:
-        _detach(scratch, descriptors)
-        _confine(job)
+        isolation.die_with_parent()
+        _take_descriptors(descriptors)
+        # The last place where no line of the candidate has been looked at.
+        limits.confine(job["memory"], job["cpu"])
         status = _run(job)
     except MemoryError:
         status = EXIT_NO_MEMORY
@@ -42,35 +58,42 @@ def main(job: dict, scratch: str, descriptors: tuple[int, int, int, int]) -> Non
         os._exit(status)
 
 
-def _detach(scratch: str, descriptors: tuple[int, int, int, int]) -> None:
-    """Cut every tie to the server but the four descriptors, which become 0 to 3."""
-    os.setsid()
-    # Not even a server that was killed leaves its candidate running.
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def warm_up() -> None:
+    """Do once what Python does slowly the first time, for all candidates to come."""
+    job = {"name": "warm", "code": _WARM, "setup": "import math"}
+    namespace: dict = {}
+    outcomes = [_load(namespace, job)]
+    for step in (
+        {"expressions": ["f(3)", "C(1).m", "1 / 0"]},
+        {"statement": "assert f(2)"},
+        {"call": {"function": "f", "args": [1]}},
+    ):
+        outcomes.append(_take(namespace, step))
+    json.dumps(outcomes)
+
+
+_WARM = """
+import re
+from collections import Counter
+class C:
+    def __init__(self, x): self.m = x
+def f(x):
+    found = [i * i for i in range(x) if i % 2 == 0]
+    while x > 0:
+        x -= 1
+        try: found.append(f"{x}" + str(len({x: Counter([x])})))
+        except ValueError as error: raise error
+    return sorted(map(str, found)), set(found), tuple(found), lambda y: y
+"""
+
+
+def _take_descriptors(descriptors: tuple[int, int, int, int]) -> None:
+    """Make these 0 to 3, and close all others."""
     # First out of the way of 0 to 3, since the targets may be among the sources.
     high = [os.dup(descriptor) for descriptor in descriptors]
     for target, descriptor in enumerate(high):
         os.dup2(descriptor, target)
     os.closerange(RESULTS + 1, 256)
-    os.chdir(scratch)
-    os.environ.clear()
-    os.environ.update(PATH="/usr/bin:/bin", LANG="C.UTF-8", HOME=scratch, TMPDIR=scratch)
-
-
-def _confine(job: dict) -> None:
-    """Give up rights, for good. ISOLATION LAYERS (seccomp, Landlock, namespaces) BELONG HERE:
-    the last place where no line of the candidate has been looked at."""
-    for limit, value in (
-        (resource.RLIMIT_AS, job["memory"]),
-        (resource.RLIMIT_CPU, job["cpu"]),
-        (resource.RLIMIT_FSIZE, _MAX_FILE_BYTES),
-        (resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (value, value))
 
 
 def _run(job: dict) -> int:
@@ -81,8 +104,10 @@ def _run(job: dict) -> int:
         _end_program()
     _report(loaded)
     if loaded == ["ok"]:
-        for step in job["steps"]:
-            _report(_take(module.__dict__, step))
+        for number, step in enumerate(job["steps"]):
+            # Again, so that what it binds is fresh for each test.
+            failed = _set_up(module.__dict__, job["setup"]) if number else None
+            _report(_take(module.__dict__, step) if failed is None else [failed])
     return 0 if loaded == ["ok"] else 1
 
 
@@ -93,7 +118,7 @@ def _report(content: list) -> None:
         payload = json.dumps(
             [["value", values.opaque(content, "too large")]] * len(content)
         ).encode()
-    wire.send(RESULTS, payload)
+    wire.write(RESULTS, wire.frame(payload))
 
 
 def _load(namespace: dict, job: dict) -> list:
@@ -103,7 +128,6 @@ def _load(namespace: dict, job: dict) -> list:
         return ["syntax_error", *_describe(error)]
     try:
         exec(code, namespace)
-        exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), namespace)
     except SystemExit as error:
         # A program may end this way; a module that is to be tested may not.
         if job["name"] == "__main__" and error.code in (None, 0):
@@ -111,7 +135,16 @@ def _load(namespace: dict, job: dict) -> list:
         return ["error", *_describe(error)]
     except BaseException as error:
         return ["error", *_describe(error)]
-    return ["ok"]
+    return _set_up(namespace, job["setup"]) or ["ok"]
+
+
+def _set_up(namespace: dict, setup: str) -> list | None:
+    try:
+        if setup:
+            exec(compile(setup, "<setup>", "exec", dont_inherit=True), namespace)
+    except BaseException as error:
+        return ["error", *_describe(error)]
+    return None
 
 
 def _end_program() -> None:

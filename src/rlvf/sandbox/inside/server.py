@@ -1,123 +1,178 @@
 """The small process that forks candidates and watches over them.
 
-It reads jobs as frames on its standard input and answers each on its standard output with
-`c` + a frame that the candidate wrote (passed on unread), any number of times, and then
-`s` + how it ended. It is kept small because it is forked once per candidate. When its standard
-input closes, or on SIGTERM, it ends its candidate and itself and leaves nothing behind.
+Its first frame on standard input says what to confine candidates with; it answers `h` + what is
+in force. Then it reads jobs, and answers each with `c` + a frame that the candidate wrote (passed
+on unread), any number of times, and `s` + how it ended. It is kept small because it is forked
+once per candidate. When its standard input closes it ends its candidate and itself.
 """
 
-import contextlib
+import gc
 import json
 import os
-import pathlib
 import select
-import shutil
 import signal
 import sys
 import time
 
-from . import candidate, wire
+from . import candidate, isolation, wire
 
 _JOBS, _REPLIES = 0, 1
 _CHUNK = 1 << 16
-# What may still lie in a pipe whose writers are dead; those who escaped could write for ever.
+# What may still lie in a pipe whose writer is dead.
 _PIPE_BYTES = 1 << 20
+# How often a scratch folder is measured for which the kernel knows no limit, in seconds.
+_SCRATCH_PERIOD = 0.1
+# How often to look whether a candidate has ended that cannot be heard any more.
+_END_PERIOD = 0.01
 
 
-def main(scratch: str) -> None:
-    """Serve until the client goes. Candidates get folders below `scratch`, an existing folder."""
-    wake, poke = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(poke, False)
-    signal.set_wakeup_fd(poke, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+def main() -> None:
+    """Serve until the client goes."""
     jobs = wire.Unpacker()
-    number = 0
-    try:
-        while data := os.read(_JOBS, _CHUNK):
-            for frame in jobs.feed(data):
-                number += 1
-                _serve(json.loads(frame), f"{scratch}/{number}", wake)
-    except BrokenPipeError:
-        pass
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    frames: list[bytes] = []
+    while not frames:
+        frames = jobs.feed(_receive())
+    start = json.loads(frames[0])
+    limits = isolation.Limits(bytes.fromhex(start["filter"]))
+    entered = isolation.enter(start["folder"], limits)  # and go on in another process
+    candidate.warm_up()
+    gc.freeze()  # else each candidate's first collection would copy all of the server's memory
+    _answer(wire.frame(b"h" + _json({"layers": entered.layers, "missing": entered.missing})))
+    os.environ.clear()
+    os.environ.update(PATH="/usr/bin:/bin", LANG="C.UTF-8")
+    os.environ.update(HOME=entered.scratch, TMPDIR=entered.scratch)
+    os.chdir(entered.scratch)
+    scratch = _Scratch(entered.scratch, "namespaces" not in entered.layers)
+    while True:
+        for frame in jobs.feed(_receive()):
+            _serve(json.loads(frame), scratch, limits)
 
 
-def _serve(job: dict, scratch: str, wake: int) -> None:
+def _receive() -> bytes:
+    data = os.read(_JOBS, _CHUNK)
+    if not data:
+        sys.exit()
+    return data
+
+
+def _answer(frames: bytes) -> None:
+    wire.write(_REPLIES, frames)
+
+
+def _json(content: dict) -> bytes:
+    return json.dumps(content).encode()
+
+
+def _serve(job: dict, scratch: "_Scratch", limits: isolation.Limits) -> None:
     try:
-        pathlib.Path(scratch).mkdir(mode=0o700)
-        run = _Run(job, scratch, wake)
+        scratch.check()
+        run = _Run(job, limits)
     except OSError as error:
-        _reply(b"s", json.dumps({"end": "infrastructure", "message": str(error)}).encode())
+        _answer(wire.frame(b"s" + _json({"end": "infrastructure", "message": str(error)})))
         return
     try:
-        end = run.watch()
+        end = run.watch(scratch)
     finally:
         run.kill()
-        shutil.rmtree(scratch, ignore_errors=True)
-    _reply(b"s", json.dumps(run.summary(end)).encode())
+    scratch.clear()
+    _answer(run.frames + wire.frame(b"s" + _json(run.summary(end))))
 
 
-def _reply(kind: bytes, payload: bytes) -> None:
-    wire.send(_REPLIES, kind + payload)
+class _Scratch:
+    """The folder in which candidates may make files, but no folders."""
+
+    def __init__(self, path: str, unlimited: bool):
+        self._path = path
+        # None where the kernel limits it.
+        self.period = _SCRATCH_PERIOD if unlimited else None
+
+    def check(self) -> None:
+        """Raises OSError where others have used up what a candidate may use."""
+        state = os.statvfs(self._path)
+        if state.f_bavail * state.f_frsize < isolation.SCRATCH_BYTES // 2:
+            raise OSError(f"no space left for scratch files in {self._path}")
+
+    def is_too_large(self) -> bool:
+        sizes = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(self._path)]
+        return len(sizes) > isolation.SCRATCH_FILES or sum(sizes) > isolation.SCRATCH_BYTES
+
+    def clear(self) -> None:
+        for name in os.listdir(self._path):
+            os.unlink(f"{self._path}/{name}")
 
 
 class _Run:
     """One candidate's process."""
 
-    def __init__(self, job: dict, scratch: str, wake: int):
-        self._timeout = job["timeout"]
+    def __init__(self, job: dict, limits: isolation.Limits):
+        self._timeout, self._timeout_wall = job["timeout"], job["timeout_wall"]
+        self._total, self._total_wall = job["total"], job["total_wall"]
         self._expected = job["frames"]
         self._until_exit = job["until_exit"]
-        self._wake = wake
-        stdin = _stdin(job["stdin"], scratch)
+        stdin = _stdin(job["stdin"])
         pipes = [os.pipe() for _ in range(3)]
         reading, writing = zip(*pipes, strict=True)
         self.pid = os.fork()
         if self.pid == 0:
-            candidate.main(job, scratch, (stdin, *writing))
+            candidate.main(job, limits, (stdin, *writing))
         for descriptor in (stdin, *writing):
             os.close(descriptor)
+        # The clock of all threads of that process together: clock_getcpuclockid(3).
+        self._clock = (~self.pid << 3) | 2
         stdout, stderr, self._results = reading
         self._open = set(reading)
         self._output = {stdout: _Tail(job["output"]), stderr: _Tail(job["output"])}
         self._stdout, self._stderr = self._output.values()
-        self._frames = wire.Unpacker(wire.MAX_CANDIDATE_FRAME)
+        self.frames = bytearray()
+        self._unpacker = wire.Unpacker(wire.MAX_CANDIDATE_FRAME)
         self._started = self._step = time.monotonic()
+        self._cpu = self._step_cpu = 0.0
         self._milliseconds: list[float] = []
         self._garbled = False
         self._status = 0
 
-    def watch(self) -> str:
-        """Collect what the candidate writes until it has said all, ends, or takes too long."""
+    def watch(self, scratch: _Scratch) -> str:
+        """Collect what the candidate writes until it has said all, ends, or takes too much."""
         poll = select.poll()
-        for descriptor in (*self._open, self._wake, _JOBS):
+        for descriptor in (*self._open, _JOBS):
             poll.register(descriptor, select.POLLIN)
-        exited = False
-        while not exited:
-            left = self._step + self._timeout - time.monotonic()
+        while True:
+            left, limit = self._left()
             if left <= 0:
-                return "timeout"
-            for descriptor, _ in poll.poll(left * 1000 + 1):
-                if descriptor == _JOBS:
-                    sys.exit()  # nothing is sent during a job: the client is gone
-                elif descriptor == self._wake:
-                    os.read(self._wake, _CHUNK)
-                    exited = self._has_exited()
-                elif not self._read(descriptor):
+                return limit
+            if scratch.period:
+                left = min(left, scratch.period)
+                if scratch.is_too_large():
+                    return "scratch"
+            if not self._open:  # it has ended, or closed all that it could be heard by
+                if self._has_ended():
+                    return "exit"
+                left = min(left, _END_PERIOD)
+            ready = {descriptor for descriptor, _ in poll.poll(left * 1000 + 1)}
+            if _JOBS in ready:
+                sys.exit()  # nothing is sent during a job: the client is gone
+            self._cpu = time.clock_gettime(self._clock)
+            for descriptor in ready:
+                if not self._read(descriptor):
                     poll.unregister(descriptor)
             if self._garbled:
                 return "protocol"
             if len(self._milliseconds) == self._expected and not self._until_exit:
                 return "done"
-        return "exit"
 
-    def _has_exited(self) -> bool:
-        # Not reaped yet, so that its number, which names the group to kill, is not reused.
-        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self.pid, flags) is not None
+    def _has_ended(self) -> bool:
+        # Not reaped yet: its clock is still to be read.
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _left(self) -> tuple[float, str]:
+        """The seconds until the next limit, at the earliest, and which limit that is."""
+        now = time.monotonic()
+        return min(
+            (self._timeout - (self._cpu - self._step_cpu), "cpu"),
+            (self._total - self._cpu, "cpu"),
+            (self._timeout_wall - (now - self._step), "wall"),
+            (self._total_wall - (now - self._started), "wall"),
+        )
 
     def _read(self, descriptor: int) -> int:
         data = os.read(descriptor, _CHUNK)
@@ -130,37 +185,36 @@ class _Run:
                 now = time.monotonic()
                 self._milliseconds.append((now - self._step) * 1000)
                 if not self._until_exit:
-                    self._step = now
-                _reply(b"c", frame)
+                    self._step, self._step_cpu = now, self._cpu
+                self.frames += wire.frame(b"c" + frame)
         else:
             self._output[descriptor].append(data)
         return len(data)
 
     def _cut(self, data: bytes) -> list[bytes]:
         try:
-            return [] if self._garbled else self._frames.feed(data)
+            frames = [] if self._garbled else self._unpacker.feed(data)
         except wire.FrameTooLong:
-            self._garbled = True
-            return []
+            frames, self._garbled = [], True
+        self._garbled |= len(self.frames) > wire.MAX_CANDIDATE_TOTAL
+        return frames
 
     def kill(self) -> None:
-        """End the whole process group, then read what it left in the pipes. Harmless twice."""
-        if self.pid == 0:
-            return
-        for kill in (os.killpg, os.kill):
-            with contextlib.suppress(ProcessLookupError):  # no group yet, or only a zombie
-                kill(self.pid, signal.SIGKILL)
-        self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        self.pid = 0
+        """End the process, threads and all, then read what it left in the pipes."""
+        os.kill(self.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(self.pid, 0)
+        self._status = os.waitstatus_to_exitcode(status)
+        self._cpu = usage.ru_utime + usage.ru_stime
         for descriptor in tuple(self._open):
             os.set_blocking(descriptor, False)
             left = _PIPE_BYTES
-            with contextlib.suppress(BlockingIOError):
+            try:
                 while left > 0 and (count := self._read(descriptor)):
                     left -= count
+            except BlockingIOError:
+                pass
         for descriptor in self._open:
             os.close(descriptor)
-        self._open.clear()
 
     def summary(self, end: str) -> dict:
         now = time.monotonic()
@@ -169,6 +223,7 @@ class _Run:
             "status": self._status,
             "milliseconds": [*self._milliseconds, (now - self._step) * 1000],
             "seconds": now - self._started,
+            "cpu_seconds": self._cpu,
             "stdout": self._stdout.text(),
             "stdout_cut": self._stdout.cut,
             "stderr": self._stderr.text(),
@@ -194,13 +249,13 @@ class _Tail:
         return self._data[-self._size :].decode("utf-8", "replace")
 
 
-def _stdin(text: str, scratch: str) -> int:
+def _stdin(text: str) -> int:
     """A descriptor to read the text from: a file without a name, so that nobody need feed it."""
     if not text:
         return os.open(os.devnull, os.O_RDONLY)
-    path = f"{scratch}/stdin"
-    with open(path, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
-        file.write(text)
-    descriptor = os.open(path, os.O_RDONLY)
-    os.unlink(path)
+    data = memoryview(text.encode("utf-8", "surrogatepass"))
+    descriptor = os.memfd_create("stdin")
+    while data:
+        data = data[os.write(descriptor, data) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor

@@ -2,12 +2,15 @@
 
 What JSON cannot say is a pair `[tag, content]`: lists are `["list", [...]]`, huge integers
 `["int", "0x..."]`. Decoding builds plain data only, whatever the text says, and refuses anything
-that would be expensive to build: the text comes from untrusted code. An object of any other type
-becomes `Opaque`, which equals nothing, so that an `__eq__` that always agrees wins nothing.
-Iterators are consumed, since `list(f(x))` is evaluated where only the values arrive.
+that would be expensive to build or to work with: the text comes from untrusted code. An instance
+of a subclass travels as its plain base. An object of any other type becomes `Opaque`, which
+equals nothing, so that an `__eq__` that always agrees wins nothing. Iterators are consumed, since
+`list(f(x))` is evaluated where only the values arrive.
 """
 
 import datetime
+import math
+import time
 from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
 from fractions import Fraction
@@ -16,14 +19,19 @@ from typing import Any
 # Deeper than any literal in a test, shallow enough for every recursive C function on the way
 # (hashing nested tuples has no check of its own).
 MAX_DEPTH = 100
+# Of one value: how many parts it may have, and how many bytes of text in all.
 MAX_NODES = 500_000
-# Of a string or an integer, in bytes.
 MAX_BYTES = 4 << 20
+# Of one number: larger ones make arithmetic slow.
+MAX_INT_BYTES = 64 << 10
+_MAX_FRACTION_BITS = 10_000
+_MAX_DECIMAL = 10_000  # digits, and the exponent: int(Decimal("1e999999999")) takes minutes
 # Integers beyond this are not exact in every JSON reader, and slow to read in decimal.
 _PLAIN_INT = 1 << 53
-# int(Decimal("1e999999999")) would keep the comparing process busy for minutes.
-_MAX_EXPONENT = 10_000
-_MAX_FRACTION_BITS = 100_000
+_NODE_BYTES = MAX_BYTES // MAX_NODES
+# For sets and dicts whose keys were chosen so that their hashes collide.
+_TABLE_SECONDS = 0.25
+_TABLE_STEP = 128
 
 
 class Opaque:
@@ -42,15 +50,39 @@ class Opaque:
         return f"<{self._description}>"
 
 
+class Clock:
+    """Bounds work whose amount untrusted code decides. Starts with the first check."""
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._end = math.inf
+
+    def check(self) -> None:
+        """Raises OverflowError when this thread has worked for the given time."""
+        now = time.thread_time()
+        if self._end == math.inf:
+            self._end = now + self._seconds
+        elif now > self._end:
+            raise OverflowError("takes too long")
+
+
 class _TooLarge(Exception):
     pass
 
 
 # ---------------------------------------------------------------- encoding, beside the candidate
 
+# Read where no class or metaclass can redefine them.
+_bases = type.__dict__["__mro__"].__get__
+_members = type.__dict__["__dict__"].__get__
+_name = type.__dict__["__name__"].__get__
+_NAN = math.nan
+_METACLASSES = (type, type(Fraction))
+
 
 def encode(value: Any) -> Any:
-    """What `json.dumps` takes for the value. Runs the code of iterators, no other foreign code."""
+    """What `json.dumps` takes for the value. Runs the code of iterators and time zones, no other
+    foreign code, and raises what that raises."""
     try:
         return _Encoder().encode(value, 0)
     except _TooLarge:
@@ -59,45 +91,69 @@ def encode(value: Any) -> Any:
 
 def opaque(value: Any, why: str = "object") -> Any:
     """The code of an `Opaque` in place of the value."""
-    return ["opaque", f"{type(value).__name__} {why}"[:100]]
+    return ["opaque", f"{_name(type(value))[:80]} {why}"]
 
 
 class _Encoder:
     def __init__(self):
-        self._left = MAX_NODES
+        self._left = MAX_BYTES
 
     def encode(self, value: Any, depth: int) -> Any:
-        self._left -= 1
-        if self._left < 0 or depth > MAX_DEPTH:
+        self._spend(_NODE_BYTES)
+        if depth > MAX_DEPTH:
             raise _TooLarge
-        # The real bases, not isinstance: an object can lie about its `__class__`.
-        for base in type(value).__mro__:
+        bases = _bases(type(value))
+        # The real bases, not isinstance: an object can lie about its `__class__`. Only those with
+        # our metaclasses: another one could make its classes equal ours.
+        for base in bases:
+            if type(base) not in _METACLASSES:
+                continue
             if base in _SCALARS:
-                return _SCALARS[base](value)
+                code = _SCALARS[base](value)
+                if isinstance(code, str | list):
+                    self._spend(len(code if isinstance(code, str) else code[1]))
+                return code
             if base in _SEQUENCES:
                 return [_SEQUENCES[base], self._items(base.__iter__(value), depth)]
             if base in _MAPPINGS:
                 pairs = (part for pair in base.items(value) for part in pair)
                 return [_MAPPINGS[base], self._items(pairs, depth)]
-        if hasattr(type(value), "__next__"):
+        if any("__next__" in _members(base) for base in bases):
             return ["iterator", self._items(value, depth)]
         return opaque(value)
 
     def _items(self, items: Any, depth: int) -> list:
         return [self.encode(item, depth + 1) for item in items]
 
+    def _spend(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise _TooLarge
+
 
 def _int(value: int) -> Any:
     value = int.__index__(value)
-    if value.bit_length() > 8 * MAX_BYTES:
+    return value if -_PLAIN_INT < value < _PLAIN_INT else ["int", _hex(value, 8 * MAX_INT_BYTES)]
+
+
+def _hex(value: int, bits: int = _MAX_FRACTION_BITS) -> str:
+    if int.bit_length(value) > bits:
         raise _TooLarge
-    return value if -_PLAIN_INT < value < _PLAIN_INT else ["int", hex(value)]
+    return hex(value)
+
+
+def _float(value: float) -> Any:
+    # A list that holds the nan of `math` equals another that holds this very object.
+    return ["nan", ""] if value is _NAN else float.__float__(value)
+
+
+def _complex(value: complex) -> Any:
+    value = complex.__complex__(value)
+    return ["complex", [value.real, value.imag]]
 
 
 def _str(value: str) -> Any:
     value = str.__str__(value)
-    if len(value) > MAX_BYTES:
-        raise _TooLarge
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -106,37 +162,40 @@ def _str(value: str) -> Any:
     return value
 
 
-def _hex(value: bytes | bytearray) -> str:
-    if len(value) > MAX_BYTES:
-        raise _TooLarge
-    return bytes(value).hex()
-
-
 def _range(value: range) -> Any:
-    if len(value) > MAX_NODES:
+    if value[MAX_NODES:]:
         raise _TooLarge
-    return ["range", [_int(value.start), _int(value.stop), _int(value.step)]]
+    return ["range", ":".join(map(_hex, (value.start, value.stop, value.step)))]
+
+
+def _decimal(value: Decimal) -> Any:
+    text = Decimal.__str__(value)
+    if len(text) > _MAX_DECIMAL or abs(Decimal.adjusted(value)) > _MAX_DECIMAL:
+        raise _TooLarge
+    return ["Decimal", text]
+
+
+def _timedelta(value: datetime.timedelta) -> Any:
+    value = datetime.timedelta.__pos__(value)
+    return ["timedelta", [value.days, value.seconds, value.microseconds]]
 
 
 _SCALARS = {
     type(None): lambda value: None,
     bool: lambda value: value,
     int: _int,
-    float: float.__float__,
-    complex: lambda value: ["complex", [value.real, value.imag]],
+    float: _float,
+    complex: _complex,
     str: _str,
-    bytes: lambda value: ["bytes", _hex(value)],
-    bytearray: lambda value: ["bytearray", _hex(value)],
+    bytes: lambda value: ["bytes", bytes.hex(value)],
+    bytearray: lambda value: ["bytearray", bytearray.hex(value)],
     range: _range,
-    Decimal: lambda value: ["Decimal", Decimal.__str__(value)],
-    Fraction: lambda value: ["Fraction", [_int(value.numerator), _int(value.denominator)]],
+    Decimal: _decimal,
+    Fraction: lambda value: ["Fraction", f"{_hex(value.numerator)}/{_hex(value.denominator)}"],
     datetime.datetime: lambda value: ["datetime", datetime.datetime.isoformat(value)],
     datetime.date: lambda value: ["date", datetime.date.isoformat(value)],
     datetime.time: lambda value: ["time", datetime.time.isoformat(value)],
-    datetime.timedelta: lambda value: [
-        "timedelta",
-        [value.days, value.seconds, value.microseconds],
-    ],
+    datetime.timedelta: _timedelta,
 }
 _SEQUENCES = {
     list: "list",
@@ -161,60 +220,78 @@ _MAPPINGS = {
 
 def decode(code: Any) -> Any:
     """The value. Raises ValueError for anything that `encode` cannot have made."""
-    try:
-        return _decode(code, 0)
-    except (TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
-        raise ValueError(f"malformed value: {type(error).__name__}") from error
-
-
-def _decode(code: Any, depth: int) -> Any:
-    if not isinstance(code, list):
-        if isinstance(code, dict):
-            raise ValueError("malformed value: a JSON object")
+    if type(code) in _PLAIN:
         return code
-    if depth > MAX_DEPTH:
-        raise ValueError("malformed value: too deep")
-    tag, content = code
-    if tag in _BUILD_SCALAR:
-        return _BUILD_SCALAR[tag](content)
-    return _BUILD[tag]([_decode(item, depth + 1) for item in content])
+    try:
+        return _Decoder().decode(code, 0)
+    except (TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"malformed value: {type(error).__name__}: {error}") from error
+
+
+class _Decoder:
+    def __init__(self):
+        self._clock = Clock(_TABLE_SECONDS)
+
+    def decode(self, code: Any, depth: int) -> Any:
+        if type(code) in _PLAIN:
+            return code
+        if type(code) is not list or depth > MAX_DEPTH:
+            raise ValueError("malformed value: too deep, or a JSON object")
+        tag, content = code
+        if tag in _BUILD_SCALAR:
+            return _BUILD_SCALAR[tag](content)
+        build = _BUILD[tag]
+        depth += 1
+        # Most items are plain, and so need no call.
+        items = [item if type(item) in _PLAIN else self.decode(item, depth) for item in content]
+        return build(items, self._fill)
+
+    def _fill(self, table: Any, items: list) -> Any:
+        """Step by step: the keys may have been chosen so that it takes quadratic time."""
+        if len(items) <= _TABLE_STEP:
+            table.update(items)
+            return table
+        for start in range(0, len(items), _TABLE_STEP):
+            table.update(items[start : start + _TABLE_STEP])
+            self._clock.check()
+        return table
 
 
 def _pairs(items: list) -> list[tuple]:
-    keys = _hashable(items[::2])
-    return list(zip(keys, items[1::2], strict=True))
+    return list(zip(items[::2], items[1::2], strict=True))
 
 
-def _hashable(keys: list) -> list:
-    # Numbers chosen to have the same hash would make a set of them take quadratic time.
-    if len(keys) > 1000 and len({hash(key) for key in keys}) < len(keys) // 2:
-        raise ValueError("malformed value: colliding hashes")
-    return keys
-
-
-def _build_range(content: list) -> range:
-    value = range(*(_decode(item, 0) for item in content))
-    return value if len(value) <= MAX_NODES else Opaque("range too large")
-
-
-def _build_fraction(content: list) -> Fraction | Opaque:
-    numerator, denominator = (_decode(item, 0) for item in content)
-    if max(numerator.bit_length(), denominator.bit_length()) > _MAX_FRACTION_BITS:
-        return Opaque("Fraction too large")  # their common divisor would take minutes
-    return Fraction(numerator, denominator)
-
-
-def _build_decimal(content: str) -> Decimal | Opaque:
-    value = Decimal(content)
-    if value.is_finite() and abs(value.adjusted()) > _MAX_EXPONENT:
-        return Opaque("Decimal too large")
+def _build_int(content: str, bits: int = 8 * MAX_INT_BYTES) -> int:
+    value = int(content, 16)
+    if value.bit_length() > bits:
+        raise ValueError("malformed value: too large a number")
     return value
 
 
+def _build_range(content: str) -> range:
+    value = range(*map(_build_int, content.split(":")))
+    if value[MAX_NODES:]:
+        raise ValueError("malformed value: too long a range")
+    return value
+
+
+def _build_fraction(content: str) -> Fraction:
+    return Fraction(*(_build_int(part, _MAX_FRACTION_BITS) for part in content.split("/")))
+
+
+def _build_decimal(content: str) -> Decimal:
+    value = Decimal(content[: _MAX_DECIMAL + 1])
+    if len(content) > _MAX_DECIMAL or abs(value.adjusted()) > _MAX_DECIMAL:
+        raise ValueError("malformed value: too large a number")
+    return value
+
+
+_PLAIN = frozenset({type(None), bool, int, float, str})
 _BUILD_SCALAR = {
-    "int": lambda content: int(content, 16),
-    "str": lambda content: bytes.fromhex(content).decode("utf-8", "surrogatepass"),
+    "int": _build_int,
+    "nan": lambda content: math.nan,
     "complex": lambda content: complex(*content),
+    "str": lambda content: bytes.fromhex(content).decode("utf-8", "surrogatepass"),
     "bytes": bytes.fromhex,
     "bytearray": bytearray.fromhex,
     "range": _build_range,
@@ -227,17 +304,17 @@ _BUILD_SCALAR = {
     "opaque": lambda content: Opaque(str(content)[:100]),
 }
 _BUILD = {
-    "list": list,
-    "tuple": tuple,
-    "set": lambda items: set(_hashable(items)),
-    "frozenset": lambda items: frozenset(_hashable(items)),
-    "deque": deque,
-    "iterator": iter,
-    "keys": lambda items: dict.fromkeys(_hashable(items)).keys(),
-    "values": lambda items: dict(enumerate(items)).values(),
-    "items": lambda items: dict(_pairs([part for pair in items for part in pair])).items(),
-    "dict": lambda items: dict(_pairs(items)),
-    "Counter": lambda items: Counter(dict(_pairs(items))),
-    "OrderedDict": lambda items: OrderedDict(_pairs(items)),
-    "defaultdict": lambda items: defaultdict(None, _pairs(items)),
+    "list": lambda items, fill: items,
+    "tuple": lambda items, fill: tuple(items),
+    "deque": lambda items, fill: deque(items),
+    "iterator": lambda items, fill: iter(items),
+    "set": lambda items, fill: fill(set(), items),
+    "frozenset": lambda items, fill: frozenset(fill(set(), items)),
+    "keys": lambda items, fill: fill({}, [(key, None) for key in items]).keys(),
+    "values": lambda items, fill: dict(enumerate(items)).values(),
+    "items": lambda items, fill: fill({}, [(key, value) for key, value in items]).items(),
+    "dict": lambda items, fill: fill({}, _pairs(items)),
+    "Counter": lambda items, fill: Counter(fill({}, _pairs(items))),
+    "OrderedDict": lambda items, fill: OrderedDict(fill({}, _pairs(items))),
+    "defaultdict": lambda items, fill: defaultdict(None, fill({}, _pairs(items))),
 }

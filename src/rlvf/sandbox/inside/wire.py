@@ -3,8 +3,9 @@
 import os
 import struct
 
-# The longest frame that a candidate may send. It bounds what one test can make the client hold.
+# The longest frame that a candidate may send, and about how much in all its frames.
 MAX_CANDIDATE_FRAME = 4 << 20
+MAX_CANDIDATE_TOTAL = 16 << 20
 
 _LENGTH = struct.Struct("!I")
 
@@ -13,9 +14,14 @@ class FrameTooLong(Exception):
     """A frame announces more bytes than its sender is allowed."""
 
 
-def send(descriptor: int, payload: bytes) -> None:
-    """Write one frame completely (the descriptor blocks)."""
-    data = memoryview(_LENGTH.pack(len(payload)) + payload)
+def frame(payload: bytes) -> bytes:
+    """The payload as one frame."""
+    return _LENGTH.pack(len(payload)) + payload
+
+
+def write(descriptor: int, frames: bytes) -> None:
+    """Write frames completely (the descriptor blocks)."""
+    data = memoryview(frames)
     while data:
         data = data[os.write(descriptor, data) :]
 

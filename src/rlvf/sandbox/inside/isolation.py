@@ -1,0 +1,359 @@
+"""What the server's process and its candidates give up, for good. No rights are needed for it.
+
+Once for a server, before it reads any untrusted code (`enter`):
+
+    namespaces  user, mount, pid, network, ipc and host name of its own; a root that shows the
+                Python runtime read-only and a scratch folder in memory, and nothing else
+    landlock    files: the runtime may be read, files in the scratch folder made; nothing else.
+                TCP, abstract sockets and signals stay inside, where the kernel knows these limits
+    account     not root: a server started by root takes a user number that nobody else has
+
+For each candidate (`confine`):
+
+    rlimits     memory, processor time, size of files, open files, threads, no core
+    seccomp     the system calls that rlvf.sandbox.syscalls allows, and no others
+
+Each layer is probed by taking it. Numbers are those of the kernel's headers, equal on every
+architecture.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+from typing import NoReturn
+
+# Of the scratch folder, and of each file in it.
+SCRATCH_BYTES = 64 << 20
+SCRATCH_FILES = 1000
+_FILE_BYTES = 16 << 20
+_SCRATCH = "/tmp"  # in a root of its own
+_DESCRIPTORS = 64
+_THREADS = 256
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+# prctl(2), capset(2)
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
+_SECCOMP_MODE_FILTER = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+
+# unshare(2), mount(2)
+_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER = 0x20000, 0x4000000, 0x8000000, 0x10000000
+_NEWPID, _NEWNET = 0x20000000, 0x40000000
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC = 1, 2, 4, 8, 32, 4096, 16384
+_PRIVATE = 1 << 18
+
+# landlock(7): system calls, rights, and how many rights each version of the interface knows
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_PATH_BENEATH = 1
+_WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_FILE, _MAKE_REG = 2, 4, 8, 32, 256
+_TRUNCATE = 1 << 14
+_FILE_RIGHTS = _WRITE_FILE | _READ_FILE | _TRUNCATE
+_KNOWN_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # 16 from version 5 on
+
+
+class Limits:
+    """What confines each of a server's candidates, made ready before any is forked."""
+
+    def __init__(self, program: bytes):
+        self._text = ctypes.create_string_buffer(program, len(program))
+        self._program = _FilterProgram(len(program) // 8, ctypes.addressof(self._text))
+        self.has_filter = bool(program)
+        self.threads = _THREADS
+
+    def confine(self, memory: int, cpu: int) -> None:
+        """Confine this process: `memory` in bytes, `cpu` in whole seconds of processor time."""
+        for limit, soft, hard in (
+            (resource.RLIMIT_AS, memory, memory),
+            (resource.RLIMIT_CPU, cpu, cpu + 1),
+            (resource.RLIMIT_FSIZE, _FILE_BYTES, _FILE_BYTES),
+            (resource.RLIMIT_NOFILE, _DESCRIPTORS, _DESCRIPTORS),
+            (resource.RLIMIT_NPROC, self.threads, self.threads),
+            (resource.RLIMIT_CORE, 0, 0),
+        ):
+            resource.setrlimit(limit, (soft, hard))
+        if self.has_filter:
+            program = ctypes.byref(self._program)
+            _check(_LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0), "seccomp")
+
+
+class Entered:
+    """Where a server finds itself: its scratch folder, and what is in force or why it is not."""
+
+    def __init__(self, folder: str):
+        self.scratch = folder
+        self.layers = ["rlimits"]
+        self.missing: dict[str, str] = {}
+
+    def take(self, layer: str, problem: str | None) -> None:
+        if problem is None:
+            self.layers.append(layer)
+        else:
+            self.missing[layer] = problem
+
+
+def enter(folder: str, limits: Limits) -> Entered:
+    """Take all layers that can be had, in a new process, in which the caller goes on.
+
+    The old process, still unconfined, waits for the end of the new one and removes `folder`, an
+    existing empty folder of this user.
+    """
+    runtime = _runtime()
+    account = 0x60000000 | os.getpid() if os.geteuid() == 0 else 0  # that nobody else has
+    reading, writing = os.pipe()
+    if process := os.fork():
+        os.close(writing)
+        problem = os.read(reading, 1000).decode()
+        os.close(reading)
+        if problem:
+            os.waitpid(process, 0)
+            process = os.fork()
+        if process:
+            _stay_behind(process, folder)
+    else:
+        problem = _enter_namespaces(folder, runtime, account, writing)
+    entered = Entered(folder if problem else _SCRATCH)
+    entered.take("namespaces", problem)
+    if problem:
+        if account and not _can_read(runtime, account):
+            account = 0
+        if account:
+            os.chown(folder, account, account)
+        else:
+            limits.threads += _threads_of(os.getuid())
+    entered.take("account", _take_account(account))
+    _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    # Pipes in /proc/PID/fd are no files to Landlock: nobody is to open the server's.
+    _check(_LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "not dumpable")
+    _drop_capabilities()
+    die_with_parent()  # not earlier: a change of account makes the kernel forget it
+    entered.take("landlock", _take_landlock(runtime, entered.scratch))
+    entered.take("seccomp", _try_filter(limits))
+    return entered
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends, however that comes about."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _stay_behind(process: int, folder: str | None = None) -> NoReturn:
+    """Wait for the process that does the work, clear up, and end. On SIGTERM end it first."""
+    signal.signal(signal.SIGTERM, lambda *_: _kill(process))
+    for descriptor in (0, 1):  # whose other ends are to see it when the process closes them
+        os.close(descriptor)
+    os.waitpid(process, 0)
+    if folder:
+        with contextlib.suppress(OSError):  # the client tries, too
+            for name in os.listdir(folder):
+                os.unlink(f"{folder}/{name}")
+            os.rmdir(folder)
+    os._exit(0)
+
+
+def _kill(process: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
+    return result
+
+
+# ---------------------------------------------------------------- the runtime
+
+
+def _runtime() -> list[str]:
+    """Files and folders that a candidate may read: the standard library without packages that
+    were installed into it, shared libraries, time zones, harmless devices."""
+    library = os.path.dirname(os.__file__)
+    paths = [
+        entry.path
+        for entry in os.scandir(library)
+        if entry.name not in ("site-packages", "dist-packages")
+    ]
+    for folder in _library_folders():
+        if os.path.realpath(library).startswith(folder + "/"):
+            shared = (entry for entry in os.scandir(folder) if ".so" in entry.name)
+            paths += [entry.path for entry in shared if entry.is_file()]
+        else:
+            paths.append(folder)
+    paths += ["/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo"]
+    paths += ["/dev/null", "/dev/zero", "/dev/urandom"]
+    return [path for path in paths if os.path.exists(path)]
+
+
+def _library_folders() -> set[str]:
+    """The folders of the shared libraries that this process has loaded."""
+    with open("/proc/self/maps") as maps:
+        files = {line.split(maxsplit=5)[-1].strip() for line in maps}
+    libraries = {os.path.dirname(file) for file in files if ".so" in os.path.basename(file)}
+    dynload = os.path.join(os.path.dirname(os.__file__), "lib-dynload")
+    return libraries - {os.path.realpath(dynload), dynload}
+
+
+# ---------------------------------------------------------------- account and capabilities
+
+
+def _can_read(runtime: list[str], account: int) -> bool:
+    os.seteuid(account)
+    try:
+        return all(os.access(path, os.R_OK, effective_ids=True) for path in runtime)
+    finally:
+        os.seteuid(0)
+
+
+def _take_account(account: int) -> str | None:
+    if account:
+        os.setgroups([])
+        os.setresgid(account, account, account)
+        os.setresuid(account, account, account)
+    if os.geteuid() == 0:
+        return "root started it, and another user could not read the Python runtime"
+    return None
+
+
+def _drop_capabilities() -> None:
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    _check(_LIBC.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def _threads_of(user: int) -> int:
+    """How many threads the user's processes have, all of which count towards RLIMIT_NPROC."""
+    count = 0
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if name.isdecimal() and os.stat(f"/proc/{name}").st_uid == user:
+                count += len(os.listdir(f"/proc/{name}/task"))
+    return count
+
+
+# ---------------------------------------------------------------- namespaces
+
+
+def _enter_namespaces(folder: str, runtime: list[str], account: int, problem: int) -> None:
+    """Go on in a new process in namespaces of its own, the caller's process waiting for its end.
+    Where that is denied, write why to the descriptor `problem` and end.
+    """
+    try:
+        _unshare(account)
+        if server := os.fork():
+            die_with_parent()
+            os.close(problem)
+            _stay_behind(server)
+        _change_root(folder, runtime, account)
+    except OSError as error:
+        os.write(problem, str(error).encode())
+        os._exit(1)
+    os.close(problem)
+
+
+def _unshare(account: int) -> None:
+    spaces = _NEWNS | _NEWPID | _NEWNET | _NEWIPC | _NEWUTS
+    if account:  # root needs no user namespace, and could not use another account in it
+        _check(_LIBC.unshare(spaces), "unshare")
+        return
+    user, group = os.getuid(), os.getgid()
+    _check(_LIBC.unshare(_NEWUSER | spaces), "unshare")
+    for file, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        with open(f"/proc/self/{file}", "w") as stream:
+            stream.write(text)
+
+
+def _change_root(root: str, runtime: list[str], account: int) -> None:
+    _mount(None, "/", None, _REC | _PRIVATE)
+    _mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "mode=755,size=4m")
+    for path in runtime:
+        _show(path, root + path)
+    for link in ("/lib", "/lib64"):  # the dynamic linker's names for what lies elsewhere now
+        if os.path.islink(link):
+            os.symlink(os.readlink(link), root + link)
+    os.mkdir(root + _SCRATCH)
+    owner = f"uid={account or os.getuid()},gid={account or os.getgid()}"
+    sizes = f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES}"
+    options = f"mode=700,{owner},{sizes}"
+    _mount("tmpfs", root + _SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
+    _mount(None, root, None, _REMOUNT | _RDONLY | _NOSUID | _NODEV, "mode=755,size=4m")
+    os.chroot(root)
+    os.chdir("/")
+
+
+def _show(path: str, target: str) -> None:
+    """Make a file or folder visible under another name, read-only."""
+    if os.path.isdir(path):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "w"):
+            pass
+    _mount(path, target, None, _BIND | _REC)
+    # What the source's mount forbids cannot be allowed again here.
+    kept = os.statvfs(target).f_flag & (_NOSUID | _NODEV | _NOEXEC)
+    _mount(None, target, None, _BIND | _REMOUNT | _RDONLY | kept)
+
+
+def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    text = (value.encode() if value is not None else None for value in (source, target, kind))
+    _check(_LIBC.mount(*text, ctypes.c_ulong(flags), data.encode() or None), f"mount {target}")
+
+
+# ---------------------------------------------------------------- landlock, seccomp
+
+
+class _RulesetAttributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("files", "network", "scoped")]
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = [("allowed", ctypes.c_uint64), ("descriptor", ctypes.c_int32)]
+
+
+class _FilterProgram(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
+
+
+def _take_landlock(runtime: list[str], scratch: str) -> str | None:
+    version = _LIBC.syscall(_CREATE_RULESET, None, 0, 1)
+    if version < 1:
+        return f"{os.strerror(ctypes.get_errno())} (Linux 5.13 or newer has it, if switched on)"
+    known = (1 << _KNOWN_RIGHTS.get(version, 16)) - 1
+    attributes = _RulesetAttributes(known, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
+    size = ctypes.sizeof(attributes)
+    ruleset = _check(_LIBC.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0), "landlock")
+    make = _FILE_RIGHTS | _READ_DIR | _MAKE_REG | _REMOVE_FILE
+    allowed = {os.path.dirname(os.__file__): _READ_DIR, scratch: make}
+    allowed |= dict.fromkeys(runtime, _READ_FILE | _READ_DIR) | {"/dev/null": _FILE_RIGHTS}
+    for path, rights in allowed.items():
+        if not os.path.isdir(path):
+            rights &= _FILE_RIGHTS
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        rule = _PathBeneath(rights & known, descriptor)
+        _check(_LIBC.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0), path)
+        os.close(descriptor)
+    _check(_LIBC.syscall(_RESTRICT_SELF, ruleset, 0), "landlock")
+    os.close(ruleset)
+    return None
+
+
+def _try_filter(limits: Limits) -> str | None:
+    """Whether a candidate can be confined: tried in a process of its own."""
+    if not limits.has_filter:
+        return "no filter was given"
+    if (child := os.fork()) == 0:
+        try:
+            limits.confine(1 << 40, 3600)
+            os._exit(0)
+        except OSError as error:
+            os._exit(error.errno)
+    number = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return None if number == 0 else os.strerror(abs(number))

@@ -1,0 +1,113 @@
+"""Which system calls a candidate may make: what CPython needs to compute, and nothing that reaches
+another process, the network or the state of a file that is not its own.
+
+    allowed   memory, its open files, threads, time, its own signals
+    refused   the call fails with PermissionError: what honest programs may try, and go on without
+    killed    the process ends at once by SIGSYS, verdict `blocked`: what no honest candidate does
+    others    fail as if the kernel did not have them, so that libraries use older calls instead
+"""
+
+import errno
+import socket
+from functools import cache
+from tempfile import TemporaryFile
+
+_ALLOWED = """
+brk mmap munmap mremap mprotect madvise msync mincore membarrier
+read write readv writev pread64 pwrite64 lseek close close_range dup dup2 dup3
+fstat stat lstat newfstatat statx access faccessat faccessat2 getdents getdents64 readlink
+readlinkat getcwd chdir fchdir rename renameat renameat2 unlink unlinkat ftruncate fallocate
+fsync fdatasync umask copy_file_range sendfile fadvise64 pipe pipe2 eventfd2
+poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
+sendto recvfrom shutdown getsockname getpeername setsockopt getsockopt
+getpid gettid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getgroups getresuid
+getresgid uname sysinfo times getrusage getrlimit getpriority getcpu getrandom capget
+sched_yield sched_getaffinity set_tid_address set_robust_list get_robust_list rseq futex
+exit exit_group wait4 waitid restart_syscall
+rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack
+pause alarm setitimer getitimer nanosleep clock_nanosleep clock_gettime clock_getres
+gettimeofday time
+"""
+_REFUSED = """
+creat mkdir mkdirat rmdir symlink symlinkat link linkat mknod mknodat truncate memfd_create
+chmod fchmod fchmodat fchmodat2 chown fchown fchownat lchown utime utimes utimensat futimesat
+setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
+setrlimit setpriority sched_setaffinity sched_setscheduler sched_setparam sched_setattr
+ioprio_set setuid setgid setreuid setregid setresuid setresgid setgroups setsid setpgid tgkill
+"""
+_KILLED = """
+fork vfork execve execveat ptrace process_vm_readv process_vm_writev process_madvise kcmp
+pidfd_open pidfd_getfd pidfd_send_signal kill tkill rt_sigqueueinfo rt_tgsigqueueinfo
+socket connect bind listen accept accept4 sendmsg sendmmsg
+unshare setns mount umount2 pivot_root chroot fsopen fsmount fspick move_mount open_tree
+mount_setattr open_by_handle_at quotactl swapon swapoff reboot kexec_load init_module
+finit_module delete_module acct syslog iopl ioperm modify_ldt
+bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register
+keyctl add_key request_key shmget shmat shmctl msgget msgsnd msgctl semget semctl mq_open
+mq_unlink inotify_init inotify_init1 fanotify_init sethostname setdomainname settimeofday
+clock_settime adjtimex clock_adjtime landlock_create_ruleset seccomp
+"""
+# By the value of their arguments. Commands of fcntl: duplicate, flags, record locks. Not: whom to
+# send which signal (SETOWN, SETSIG), sizes of pipes. Of ioctl: is it a terminal, its size, how
+# much is there to read, blocking or not, close on exec.
+_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1031)
+_IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+_PRCTL = (15, 16)  # a thread's name
+_RLIMIT_STACK = 3
+_CLONE_THREAD = 0x10000
+_O_ACCMODE_TRUNC, _O_TRUNC = 0o1003, 0o1000
+_OPTIMIZE_AS_TREE = 2
+
+
+@cache
+def program() -> bytes:
+    """The filter for the kernel, in its own binary form.
+
+    Raises:
+        OSError: libseccomp is not installed.
+    """
+    try:
+        import pyseccomp as s
+    except RuntimeError as error:
+        raise OSError(
+            "libseccomp is missing; install it (Debian, Ubuntu: libseccomp2; Fedora: libseccomp)"
+        ) from error
+    refuse = s.ERRNO(errno.EPERM)
+    rules = s.SyscallFilter(s.ERRNO(errno.ENOSYS))
+    rules.set_attr(s.Attr.ACT_BADARCH, s.KILL_PROCESS)
+    rules.set_attr(s.Attr.CTL_OPTIMIZE, _OPTIMIZE_AS_TREE)
+
+    def add(action: int, name: str, *arguments: s.Arg) -> None:
+        try:
+            rules.add_rule(action, name, *arguments)
+        except OSError as error:
+            # This version of libseccomp does not know it yet, or the processor never had it.
+            if error.errno not in (errno.EFAULT, errno.EDOM, errno.ENOENT, errno.EINVAL):
+                raise
+
+    for action, names in ((s.ALLOW, _ALLOWED), (refuse, _REFUSED), (s.KILL_PROCESS, _KILLED)):
+        for name in names.split():
+            add(action, name)
+    for name, place, values in (("fcntl", 1, _FCNTL), ("ioctl", 1, _IOCTL), ("prctl", 0, _PRCTL)):
+        for value in values:
+            add(s.ALLOW, name, s.Arg(place, s.EQ, value))
+    # Processes may not be made, threads may. (clone3, whose flags no filter can see, fails.)
+    add(s.ALLOW, "clone", s.Arg(0, s.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
+    add(s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, _CLONE_THREAD, 0))
+    # Reading with O_TRUNC empties the file, which Landlock sees only from its version 3 on.
+    for name, place in (("open", 1), ("openat", 2)):
+        for mode in (0, 1, 2):
+            add(s.ALLOW, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, mode))
+        for mode in (1, 2):
+            add(s.ALLOW, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, _O_TRUNC | mode))
+        add(refuse, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, _O_TRUNC))
+    # Limits may be read, and that of the stack be raised: never another process's.
+    for condition in ((2, s.EQ, 0), (1, s.EQ, _RLIMIT_STACK)):
+        add(s.ALLOW, "prlimit64", s.Arg(0, s.EQ, 0), s.Arg(*condition))
+    # asyncio's own pair of connected streams; datagrams could be sent to others.
+    stream = s.Arg(1, s.MASKED_EQ, 0xF, socket.SOCK_STREAM)
+    add(s.ALLOW, "socketpair", s.Arg(0, s.EQ, socket.AF_UNIX), stream)
+    with TemporaryFile() as file:
+        rules.export_bpf(file)
+        file.seek(0)
+        return file.read()
