@@ -51,7 +51,9 @@ def run(sandbox):
 @pytest.fixture
 def busy_cores():
     """Six processes that compute as long as the test runs."""
-    burning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
+    # Each in a session of its own: the kernel shares the cores among sessions first.
+    burn = [sys.executable, "-c", "while True: pass"]
+    burning = [subprocess.Popen(burn, start_new_session=True) for _ in range(6)]
     yield
     for process in burning:
         process.kill()
