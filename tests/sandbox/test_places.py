@@ -35,7 +35,7 @@ def run_in(place, *arguments):
     if place != "here":
         command = [sys.executable, HERE / "places.py", place, *command]
     root = HERE.parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
+    environment = {**os.environ, "PYTHONPATH": f"{root}:{root}/src"}
     return subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=False
     )

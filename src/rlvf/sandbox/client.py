@@ -241,9 +241,9 @@ class _Server:
     def start(self) -> None:
         """Start a process; it gets ready while the caller goes on. Raises _ServerLost."""
         try:
-            program, self._problem = syscalls.program(), None
+            filters, self._problem = syscalls.filters(), None
         except OSError as error:
-            program, self._problem = b"", str(error)
+            filters, self._problem = (b"", b""), str(error)
         with self._lock:
             if self._terminated:
                 raise RlvfError("the sandbox was closed")
@@ -265,7 +265,7 @@ class _Server:
             except OSError as error:
                 raise _ServerLost(f"its process cannot be started: {error}") from error
         self._unpacker = wire.Unpacker()
-        self._send({"folder": self._folder, "filter": program.hex()})
+        self._send({"folder": self._folder, "filters": [program.hex() for program in filters]})
 
     def greet(self) -> dict[str, str]:
         """Wait for a process that was started: the layers that it lacks, each with the reason.

@@ -1,6 +1,10 @@
 """Which system calls a candidate may make: what CPython needs to compute, and nothing that reaches
 another process, the network or the state of a file that is not its own.
 
+There are two filters, and the stricter answer counts. The server loads the large one, once; each
+candidate adds the small one, against what the server itself has to do: loading costs time for
+each rule.
+
     allowed   memory, its open files, threads, time, its own signals
     refused   the call fails with PermissionError: what honest programs may try, and go on without
     killed    the process ends at once by SIGSYS, verdict `blocked`: what no honest candidate does
@@ -11,22 +15,25 @@ import errno
 import socket
 from functools import cache
 from tempfile import TemporaryFile
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyseccomp import Arg, SyscallFilter
 
 _ALLOWED = """
-brk mmap munmap mremap mprotect madvise msync mincore membarrier
-read write readv writev pread64 pwrite64 lseek close close_range dup dup2 dup3
-fstat stat lstat newfstatat statx access faccessat faccessat2 getdents getdents64 readlink
-readlinkat getcwd chdir fchdir rename renameat renameat2 unlink unlinkat ftruncate fallocate
-fsync fdatasync umask copy_file_range sendfile fadvise64 pipe pipe2 eventfd2
-poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait
-sendto recvfrom shutdown getsockname getpeername setsockopt getsockopt
-getpid gettid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getgroups getresuid
-getresgid uname sysinfo times getrusage getrlimit getpriority getcpu getrandom capget
-sched_yield sched_getaffinity set_tid_address set_robust_list get_robust_list rseq futex
-exit exit_group wait4 waitid restart_syscall
-rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigsuspend rt_sigtimedwait sigaltstack
-pause alarm setitimer getitimer nanosleep clock_nanosleep clock_gettime clock_getres
-gettimeofday time
+brk mmap munmap mremap mprotect madvise msync mincore membarrier read write readv writev pread64
+pwrite64 lseek close close_range dup dup2 dup3 fstat stat lstat newfstatat statx statfs fstatfs
+access faccessat faccessat2 getdents getdents64 readlink readlinkat getcwd chdir fchdir rename
+renameat renameat2 unlink unlinkat ftruncate fallocate fsync fdatasync umask copy_file_range
+sendfile fadvise64 pipe pipe2 eventfd2 poll ppoll select pselect6 epoll_create epoll_create1
+epoll_ctl epoll_wait epoll_pwait sendto recvfrom shutdown getsockname getpeername setsockopt
+getsockopt getpid gettid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getgroups
+getresuid getresgid uname sysinfo times getrusage getrlimit getpriority getcpu getrandom capget
+sched_yield sched_getaffinity set_tid_address set_robust_list get_robust_list rseq futex exit
+exit_group wait4 waitid restart_syscall rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending
+rt_sigsuspend rt_sigtimedwait sigaltstack pause alarm setitimer getitimer nanosleep
+clock_nanosleep clock_gettime clock_getres gettimeofday time
 """
 _REFUSED = """
 creat mkdir mkdirat rmdir symlink symlinkat link linkat mknod mknodat truncate memfd_create
@@ -59,54 +66,83 @@ _O_ACCMODE_TRUNC, _O_TRUNC = 0o1003, 0o1000
 _OPTIMIZE_AS_TREE = 2
 
 
+# What the server needs, and a candidate must not have.
+_SERVER = ("clone", "fork", "vfork", "kill", "memfd_create", "setrlimit", "prlimit64", "prctl")
+
+
 @cache
-def program() -> bytes:
-    """The filter for the kernel, in its own binary form.
+def filters() -> tuple[bytes, bytes]:
+    """The server's filter and the candidate's, in the kernel's own binary form.
 
     Raises:
         OSError: libseccomp is not installed.
     """
     try:
-        import pyseccomp as s
+        import pyseccomp
     except RuntimeError as error:
         raise OSError(
             "libseccomp is missing; install it (Debian, Ubuntu: libseccomp2; Fedora: libseccomp)"
         ) from error
+    return _server(pyseccomp), _candidate(pyseccomp)
+
+
+def _server(s: ModuleType) -> bytes:
     refuse = s.ERRNO(errno.EPERM)
     rules = s.SyscallFilter(s.ERRNO(errno.ENOSYS))
     rules.set_attr(s.Attr.ACT_BADARCH, s.KILL_PROCESS)
     rules.set_attr(s.Attr.CTL_OPTIMIZE, _OPTIMIZE_AS_TREE)
-
-    def add(action: int, name: str, *arguments: s.Arg) -> None:
-        try:
-            rules.add_rule(action, name, *arguments)
-        except OSError as error:
-            # This version of libseccomp does not know it yet, or the processor never had it.
-            if error.errno not in (errno.EFAULT, errno.EDOM, errno.ENOENT, errno.EINVAL):
-                raise
-
     for action, names in ((s.ALLOW, _ALLOWED), (refuse, _REFUSED), (s.KILL_PROCESS, _KILLED)):
         for name in names.split():
-            add(action, name)
-    for name, place, values in (("fcntl", 1, _FCNTL), ("ioctl", 1, _IOCTL), ("prctl", 0, _PRCTL)):
+            if name not in _SERVER:
+                _add(rules, action, name)
+    for name in _SERVER:
+        _add(rules, s.ALLOW, name)
+    for name, values in (("fcntl", _FCNTL), ("ioctl", _IOCTL)):
         for value in values:
-            add(s.ALLOW, name, s.Arg(place, s.EQ, value))
-    # Processes may not be made, threads may. (clone3, whose flags no filter can see, fails.)
-    add(s.ALLOW, "clone", s.Arg(0, s.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
-    add(s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, _CLONE_THREAD, 0))
+            _add(rules, s.ALLOW, name, s.Arg(1, s.EQ, value))
     # Reading with O_TRUNC empties the file, which Landlock sees only from its version 3 on.
     for name, place in (("open", 1), ("openat", 2)):
         for mode in (0, 1, 2):
-            add(s.ALLOW, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, mode))
+            _add(rules, s.ALLOW, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, mode))
         for mode in (1, 2):
-            add(s.ALLOW, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, _O_TRUNC | mode))
-        add(refuse, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, _O_TRUNC))
-    # Limits may be read, and that of the stack be raised: never another process's.
-    for condition in ((2, s.EQ, 0), (1, s.EQ, _RLIMIT_STACK)):
-        add(s.ALLOW, "prlimit64", s.Arg(0, s.EQ, 0), s.Arg(*condition))
+            _add(rules, s.ALLOW, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, _O_TRUNC | mode))
+        _add(rules, refuse, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, _O_TRUNC))
     # asyncio's own pair of connected streams; datagrams could be sent to others.
     stream = s.Arg(1, s.MASKED_EQ, 0xF, socket.SOCK_STREAM)
-    add(s.ALLOW, "socketpair", s.Arg(0, s.EQ, socket.AF_UNIX), stream)
+    _add(rules, s.ALLOW, "socketpair", s.Arg(0, s.EQ, socket.AF_UNIX), stream)
+    return _export(rules)
+
+
+def _candidate(s: ModuleType) -> bytes:
+    refuse = s.ERRNO(errno.EPERM)
+    rules = s.SyscallFilter(s.ALLOW)
+    rules.set_attr(s.Attr.ACT_BADARCH, s.KILL_PROCESS)
+    for name in ("fork", "vfork", "kill"):
+        _add(rules, s.KILL_PROCESS, name)
+    # Processes may not be made, threads may. (clone3, whose flags no filter can see, fails.)
+    _add(rules, s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, _CLONE_THREAD, 0))
+    for name in ("memfd_create", "setrlimit"):
+        _add(rules, refuse, name)
+    # Limits may be read, and that of the stack be raised: never another process's.
+    _add(rules, refuse, "prlimit64", s.Arg(0, s.NE, 0))
+    _add(rules, refuse, "prlimit64", s.Arg(1, s.NE, _RLIMIT_STACK), s.Arg(2, s.NE, 0))
+    # Nothing but a thread's name.
+    first, second = _PRCTL
+    _add(rules, refuse, "prctl", s.Arg(0, s.LT, first))
+    _add(rules, refuse, "prctl", s.Arg(0, s.GT, second))
+    return _export(rules)
+
+
+def _add(rules: "SyscallFilter", action: int, name: str, *arguments: "Arg") -> None:
+    try:
+        rules.add_rule(action, name, *arguments)
+    except OSError as error:
+        # This version of libseccomp does not know it yet, or the processor never had it.
+        if error.errno not in (errno.EFAULT, errno.EDOM, errno.ENOENT, errno.EINVAL):
+            raise
+
+
+def _export(rules: "SyscallFilter") -> bytes:
     with TemporaryFile() as file:
         rules.export_bpf(file)
         file.seek(0)

@@ -102,17 +102,19 @@ def _run(job: dict) -> int:
     loaded = _load(module.__dict__, job)
     if job["name"] == "__main__":
         _end_program()
-    _report(loaded)
-    if loaded == ["ok"]:
-        for number, step in enumerate(job["steps"]):
-            # Again, so that what it binds is fresh for each test.
-            failed = _set_up(module.__dict__, job["setup"]) if number else None
-            _report(_take(module.__dict__, step) if failed is None else [failed])
+    steps = job["steps"] if loaded == ["ok"] else []
+    _report(loaded, last=not steps)
+    for number, step in enumerate(steps, 1):
+        # Again, so that what it binds is fresh for each test.
+        failed = _set_up(module.__dict__, job["setup"]) if number > 1 else None
+        outcome = _take(module.__dict__, step) if failed is None else [failed]
+        _report(outcome, last=number == len(steps))
     return 0 if loaded == ["ok"] else 1
 
 
-def _report(content: list) -> None:
-    _flush()
+def _report(content: list, last: bool) -> None:
+    if last:
+        _flush()  # the server kills this process when it has all that is due
     payload = json.dumps(content).encode()
     if len(payload) > wire.MAX_CANDIDATE_FRAME:
         payload = json.dumps(

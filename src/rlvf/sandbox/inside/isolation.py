@@ -7,11 +7,12 @@ Once for a server, before it reads any untrusted code (`enter`):
     landlock    files: the runtime may be read, files in the scratch folder made; nothing else.
                 TCP, abstract sockets and signals stay inside, where the kernel knows these limits
     account     not root: a server started by root takes a user number that nobody else has
+    seccomp     the system calls that rlvf.sandbox.syscalls allows, and no others
 
 For each candidate (`confine`):
 
     rlimits     memory, processor time, size of files, open files, threads, no core
-    seccomp     the system calls that rlvf.sandbox.syscalls allows, and no others
+    seccomp     also what the server alone needs: to make and end processes, to set limits
 
 Each layer is probed by taking it. Numbers are those of the kernel's headers, equal on every
 architecture.
@@ -58,9 +59,7 @@ class Limits:
     """What confines each of a server's candidates, made ready before any is forked."""
 
     def __init__(self, program: bytes):
-        self._text = ctypes.create_string_buffer(program, len(program))
-        self._program = _FilterProgram(len(program) // 8, ctypes.addressof(self._text))
-        self.has_filter = bool(program)
+        self._filter = Filter(program)
         self.threads = _THREADS
 
     def confine(self, memory: int, cpu: int) -> None:
@@ -74,7 +73,19 @@ class Limits:
             (resource.RLIMIT_CORE, 0, 0),
         ):
             resource.setrlimit(limit, (soft, hard))
-        if self.has_filter:
+        self._filter.load()
+
+
+class Filter:
+    """A seccomp filter, ready to be loaded; an empty one lets everything pass."""
+
+    def __init__(self, program: bytes):
+        self._text = ctypes.create_string_buffer(program, len(program))
+        self._program = _FilterProgram(len(program) // 8, ctypes.addressof(self._text))
+
+    def load(self) -> None:
+        """Confine this process and all that it forks."""
+        if self._program.length:
             program = ctypes.byref(self._program)
             _check(_LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0), "seccomp")
 
@@ -94,11 +105,11 @@ class Entered:
             self.missing[layer] = problem
 
 
-def enter(folder: str, limits: Limits) -> Entered:
+def enter(folder: str, program: bytes, limits: Limits) -> Entered:
     """Take all layers that can be had, in a new process, in which the caller goes on.
 
     The old process, still unconfined, waits for the end of the new one and removes `folder`, an
-    existing empty folder of this user.
+    existing empty folder of this user. `program` is the server's own seccomp filter.
     """
     runtime = _runtime()
     account = 0x60000000 | os.getpid() if os.geteuid() == 0 else 0  # that nobody else has
@@ -130,7 +141,7 @@ def enter(folder: str, limits: Limits) -> Entered:
     _drop_capabilities()
     die_with_parent()  # not earlier: a change of account makes the kernel forget it
     entered.take("landlock", _take_landlock(runtime, entered.scratch))
-    entered.take("seccomp", _try_filter(limits))
+    entered.take("seccomp", _take_filter(program))
     return entered
 
 
@@ -345,15 +356,11 @@ def _take_landlock(runtime: list[str], scratch: str) -> str | None:
     return None
 
 
-def _try_filter(limits: Limits) -> str | None:
-    """Whether a candidate can be confined: tried in a process of its own."""
-    if not limits.has_filter:
+def _take_filter(program: bytes) -> str | None:
+    if not program:
         return "no filter was given"
-    if (child := os.fork()) == 0:
-        try:
-            limits.confine(1 << 40, 3600)
-            os._exit(0)
-        except OSError as error:
-            os._exit(error.errno)
-    number = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return None if number == 0 else os.strerror(abs(number))
+    try:
+        Filter(program).load()
+    except OSError as error:
+        return error.strerror
+    return None

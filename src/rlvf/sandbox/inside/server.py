@@ -33,8 +33,9 @@ def main() -> None:
     while not frames:
         frames = jobs.feed(_receive())
     start = json.loads(frames[0])
-    limits = isolation.Limits(bytes.fromhex(start["filter"]))
-    entered = isolation.enter(start["folder"], limits)  # and go on in another process
+    own, candidates = (bytes.fromhex(program) for program in start["filters"])
+    limits = isolation.Limits(candidates)
+    entered = isolation.enter(start["folder"], own, limits)  # and go on in another process
     candidate.warm_up()
     gc.freeze()  # else each candidate's first collection would copy all of the server's memory
     _answer(wire.frame(b"h" + _json({"layers": entered.layers, "missing": entered.missing})))
