@@ -9,9 +9,8 @@ A server forks a fresh process for each candidate, limits its time, and passes i
 unread. Answers are plain data (inside/values.py); `judge.py` and `split.py` turn tests into
 expressions for the candidate and its answers into verdicts.
 
-Limits: each test has `timeout` seconds of wall time, and so has loading the code; the processor
-time of all together is bounded too. All tests run even after one fails, but when the process is
-lost (time limit, signal, early exit), the remaining tests get the same verdict without running.
+What a server and its candidates may do, the kernel decides: inside/isolation.py, syscalls.py.
+docs/sandbox.md says what is kept out and how, which limits there are, and what each verdict means.
 """
 
 from rlvf.sandbox.client import Candidate, Sandbox
