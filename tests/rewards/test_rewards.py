@@ -91,3 +91,14 @@ def test_only_what_a_reward_needs_is_run():
     with Verifier(SandboxSettings(), None, workers=1) as verifier:
         (one,) = verifier.verify([TASK], [RIGHT])
     assert one.findings is None and one.execution.verdict == "passed"
+
+
+def test_equal_code_for_one_task_is_verified_once():
+    other = TASK.model_copy(update={"entry_point": "plus"})
+    with Verifier(SandboxSettings(), LintSettings(), workers=2) as verifier:
+        first, second, third, fourth = verifier.verify(
+            [TASK, TASK, TASK, other], [RIGHT, f"Text, then\n{RIGHT}", ONE_OF_THREE, RIGHT]
+        )
+    assert first.execution is second.execution and first.findings is second.findings
+    assert [v.execution.passed for v in (first, third, fourth)] == [3, 1, 3]
+    assert fourth.execution is not first.execution

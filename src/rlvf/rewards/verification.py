@@ -39,20 +39,22 @@ class Verifier:
             self._sandbox.close()
 
     def verify(self, tasks: Sequence[Task], completions: Sequence[str]) -> list[Verified]:
-        """Verify each completion as an answer to the task at its place."""
+        """Verify each completion as an answer to the task at its place.
+
+        Equal code for one task, of which a group has much, is verified once.
+        """
         codes = [extract_code(completion) for completion in completions]
-        executions: Sequence[Execution | None] = [None] * len(codes)
-        findings: Sequence[list[Diagnostic] | None] = [None] * len(codes)
+        keys = [(id(task), code) for task, code in zip(tasks, codes, strict=True)]
+        places = {key: place for place, key in enumerate(keys)}
+        executions: dict[tuple, Execution] = {}
+        findings: dict[tuple, list[Diagnostic]] = {}
         if self._sandbox is not None:
-            numbered = enumerate(zip(tasks, codes, strict=True))
-            executions = list(
-                self._sandbox.execute(
-                    Candidate(task, number, code) for number, (task, code) in numbered
-                )
-            )
+            candidates = (Candidate(tasks[n], n, codes[n]) for n in places.values())
+            executions = dict(zip(places, self._sandbox.execute(candidates), strict=True))
         if self._lint is not None:
-            findings = lint(codes, self._lint)
+            found = lint([codes[n] for n in places.values()], self._lint)
+            findings = dict(zip(places, found, strict=True))
         return [
-            Verified(*row)
-            for row in zip(tasks, completions, codes, executions, findings, strict=True)
+            Verified(task, completion, code, executions.get(key), findings.get(key))
+            for task, completion, code, key in zip(tasks, completions, codes, keys, strict=True)
         ]
