@@ -24,6 +24,9 @@ MAX_NODES = 500_000
 MAX_BYTES = 4 << 20
 # Of one number: larger ones make arithmetic slow.
 MAX_INT_BYTES = 64 << 10
+# Of integers of more than a kibibyte, all those of a value together must not be longer either: to
+# compare with a Decimal takes quadratic time.
+_LONG_INT_TEXT = 2 << 10
 _MAX_FRACTION_BITS = 10_000
 _MAX_DECIMAL = 10_000  # digits, and the exponent: int(Decimal("1e999999999")) takes minutes
 # Integers beyond this are not exact in every JSON reader, and slow to read in decimal.
@@ -110,8 +113,10 @@ class _Encoder:
                 continue
             if base in _SCALARS:
                 code = _SCALARS[base](value)
-                if isinstance(code, str | list):
-                    self._spend(len(code if isinstance(code, str) else code[1]))
+                if isinstance(code, str):
+                    self._spend(len(code))
+                elif isinstance(code, list):
+                    self._spend(_cost(*code))
                 return code
             if base in _SEQUENCES:
                 return [_SEQUENCES[base], self._items(base.__iter__(value), depth)]
@@ -129,6 +134,12 @@ class _Encoder:
         self._left -= count
         if self._left < 0:
             raise _TooLarge
+
+
+def _cost(tag: str, content: Any) -> int:
+    if tag == "int" and len(content) > _LONG_INT_TEXT:
+        return len(content) * (MAX_BYTES // (2 * MAX_INT_BYTES + 8))
+    return len(content)
 
 
 def _int(value: int) -> Any:
@@ -230,6 +241,7 @@ def decode(code: Any) -> Any:
 
 class _Decoder:
     def __init__(self):
+        self._left = MAX_BYTES
         self._clock = Clock(_TABLE_SECONDS)
 
     def decode(self, code: Any, depth: int) -> Any:
@@ -239,6 +251,9 @@ class _Decoder:
             raise ValueError("malformed value: too deep, or a JSON object")
         tag, content = code
         if tag in _BUILD_SCALAR:
+            self._left -= _cost(tag, content)
+            if self._left < 0:
+                raise ValueError("malformed value: too large")
             return _BUILD_SCALAR[tag](content)
         build = _BUILD[tag]
         depth += 1
