@@ -59,11 +59,13 @@ class CallTest(Record):
 
 
 class StdioTest(Record):
-    """The program reads `stdin` and must print `stdout`."""
+    """The program reads `stdin` and must print `stdout`, but for white space at the ends of lines
+    and lines at the end. With `atol`, numbers between white space may differ by that."""
 
     kind: Literal["stdio"]
     stdin: str
     stdout: str
+    atol: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 Test = Annotated[AssertTest | CallTest | StdioTest, Field(discriminator="kind")]

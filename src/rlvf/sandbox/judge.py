@@ -4,8 +4,12 @@ This is the only place where expected values meet the candidate's values.
 """
 
 import json
+import math
+import numbers
+import re
 import reprlib
 import signal
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -13,9 +17,13 @@ from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, CallTest, Execution, StdioTest, Task, TestResult, Verdict
 from rlvf.sandbox.inside import values
 from rlvf.sandbox.inside.candidate import EXIT_NO_MEMORY
-from rlvf.sandbox.split import SplitAssert, split_assert
+from rlvf.sandbox.split import SplitAssert, names_in, set_up, split_assert
 
 _MAX_MESSAGE = 2000
+# What reading a frame may raise that the candidate wrote itself.
+_MALFORMED = (ValueError, TypeError, LookupError, RecursionError)
+# Without alternatives that begin alike: the time is linear.
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class Finding(NamedTuple):
@@ -65,13 +73,19 @@ class CandidateError(Exception):
 
 
 class Check(Protocol):
-    """One test of the kinds that run inside a loaded module. `step` is the candidate's share."""
+    """One test of the kinds that run inside a loaded module. `step` is the candidate's share;
+    `inside` and `outside` are the names that it and the test's share use."""
 
     step: dict
     whole: bool
+    inside: Set[str]
+    outside: Set[str]
 
     def judge(self, outcomes: list) -> Finding:
-        """The verdict on the step's outcomes, one for each of its expressions."""
+        """The verdict on the step's outcomes, one for each of its expressions.
+
+        Raises ValueError or TypeError when they are none.
+        """
 
 
 class _Split:
@@ -81,88 +95,85 @@ class _Split:
         self._code = code
         self._split = split
         self.step = {"expressions": split.expressions}
+        self.inside, self.outside = split.inside, split.outside
 
     def judge(self, outcomes: list) -> Finding:
-        decoded = [_Outcome(outcome) for outcome in outcomes]
-        if len(decoded) != len(self._split.expressions):
-            raise ValueError("wrong number of outcomes")
+        decoded = _decoded(outcomes, len(self._split.expressions))
         try:
-            if self._split.holds(lambda index: decoded[index].value()):
+            if self._split.holds(lambda index: _value(decoded[index])):
                 return PASSED
         except CandidateError as error:
             return error.finding
         except Exception as error:  # as the assert itself would have raised: None < 3
             return _error(type(error).__name__, str(error))
-        shown = ", ".join(_show(outcome) for outcome in decoded)
+        shown = ", ".join(map(_show, decoded))
         return Finding("wrong_answer", None, f"{self._code} (values: {shown})")
 
 
 class _Whole:
     whole = True
+    inside = outside = frozenset()
 
     def __init__(self, code: str):
         self._code = code
         self.step = {"statement": code}
 
     def judge(self, outcomes: list) -> Finding:
-        try:
-            _Outcome(*outcomes).value()
-        except CandidateError as error:
-            if error.finding.error_type == "AssertionError":
-                return Finding("wrong_answer", None, self._code)
-            return error.finding
-        return PASSED
+        (outcome,) = _decoded(outcomes, 1)
+        if not isinstance(outcome, CandidateError):
+            return PASSED
+        if outcome.finding.error_type == "AssertionError":
+            return Finding("wrong_answer", None, self._code)
+        return outcome.finding
 
 
 class _Call:
     whole = False
+    outside = frozenset()
 
     def __init__(self, test: CallTest):
         self._test = test
         self.step = {"call": {"function": test.function, "args": test.args}}
+        self.inside = names_in(test.function)
 
     def judge(self, outcomes: list) -> Finding:
-        outcome = _Outcome(*outcomes)
-        try:
-            if _close(outcome.value(), self._test.expected, self._test.atol):
-                return PASSED
-        except CandidateError as error:
-            return error.finding
+        (outcome,) = _decoded(outcomes, 1)
+        if isinstance(outcome, CandidateError):
+            return outcome.finding
+        if _close(outcome, self._test.expected, self._test.atol):
+            return PASSED
         call = f"{self._test.function}({', '.join(map(reprlib.repr, self._test.args))})"
         return Finding("wrong_answer", None, f"{call} gave {_show(outcome)}")
 
 
-class _Outcome:
-    """A value or an exception, decoded. Raises ValueError or TypeError for anything else."""
-
-    def __init__(self, outcome: list):
-        kind, *content = outcome
-        if kind == "value":
-            (encoded,) = content
-            self._value = values.decode(encoded)
-            self._error = None
-        elif kind == "error":
-            self._error = CandidateError(*content)
-        else:
-            raise ValueError("neither value nor error")
-
-    def value(self) -> Any:
-        if self._error:
-            raise self._error
-        return self._value
+def _decoded(outcomes: list, count: int) -> list:
+    """Values, and a CandidateError for each that is an exception."""
+    if not isinstance(outcomes, list) or len(outcomes) != count:
+        raise ValueError("wrong number of outcomes")
+    return [_OUTCOMES[kind](*content) for kind, *content in outcomes]
 
 
-def _show(outcome: _Outcome) -> str:
+_OUTCOMES = {"value": values.decode, "error": CandidateError}
+
+
+def _value(outcome: Any) -> Any:
+    if isinstance(outcome, CandidateError):
+        raise outcome
+    return outcome
+
+
+def _show(outcome: Any) -> str:
+    if isinstance(outcome, CandidateError):
+        return outcome.finding.error_type or "error"
     try:
-        return reprlib.repr(outcome.value())
-    except CandidateError as error:
-        return error.finding.error_type or "error"
-    except Exception:  # integers of thousands of digits have no repr
+        return reprlib.repr(outcome)
+    except ValueError:  # integers of thousands of digits have no repr
         return "..."
 
 
 def _close(value: Any, expected: Any, atol: float) -> bool:
-    """Equality with a tolerance for numbers. Lists and tuples are one: JSON has only lists."""
+    """Equality, but numbers may differ by `atol`, and not-a-number is expected where it stands.
+    Lists and tuples are one: JSON has only lists. Truth values are no numbers."""
     if isinstance(expected, list | tuple):
         return (
             isinstance(value, list | tuple)
@@ -176,9 +187,17 @@ def _close(value: Any, expected: Any, atol: float) -> bool:
             and all(_close(value[key], expected[key], atol) for key in expected)
         )
     try:
-        return value == expected or abs(value - expected) <= atol
+        if value == expected:
+            return True
+        if not _is_number(value) or not _is_number(expected):
+            return False
+        return abs(value - expected) <= atol or (value != value and expected != expected)
     except (TypeError, ArithmeticError):
         return False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Number) and not isinstance(value, bool)
 
 
 # ---------------------------------------------------------------- jobs
@@ -228,7 +247,7 @@ class TestsJob:
                 continue
             try:
                 findings.append(check.judge(json.loads(reply.frames[index])))
-            except (ValueError, TypeError, RecursionError) as error:
+            except _MALFORMED as error:
                 findings.append(_protocol_error(error))
         return findings
 
@@ -251,8 +270,9 @@ class ProgramJob:
         return self.test.stdin
 
     def output_bytes(self, wanted: int) -> int:
-        """Enough to compare all of it, with room for white space that does not count."""
-        return max(wanted, 2 * len(self.test.stdout.encode()) + 4096)
+        """Enough to compare all of it, with room for what does not count: white space, digits."""
+        room = 16 if self.test.atol else 2
+        return max(wanted, room * len(self.test.stdout.encode("utf-8", "replace")) + 4096)
 
     def milliseconds(self, place: int, reply: Reply) -> float:
         return reply.seconds * 1000
@@ -264,7 +284,7 @@ class ProgramJob:
                 return [loaded]
         if reply.end != "exit" or reply.status != 0:
             return [_ending(reply)]
-        if reply.stdout_cut or _lines(reply.stdout) != _lines(self.test.stdout):
+        if reply.stdout_cut or not _same_output(reply.stdout, self.test.stdout, self.test.atol):
             return [Finding("wrong_answer", None, "the output differs")]
         return [PASSED]
 
@@ -285,22 +305,61 @@ def plan(task: Task) -> list[Job]:
             programs.append(ProgramJob([index], test))
         else:
             checks[index] = _check(task, test)
-    first = [TestsJob(list(checks), task.setup, list(checks.values()))] if checks else []
-    return [*first, *programs]
+    if not checks:
+        return programs
+    job = TestsJob(list(checks), _setup(task, list(checks.values())), list(checks.values()))
+    return [job, *programs]
 
 
 def _check(task: Task, test: AssertTest | CallTest) -> Check:
-    if isinstance(test, CallTest):
-        return _Call(test)
     try:
+        if isinstance(test, CallTest):
+            return _Call(test)
         split = split_assert(test.code, task.entry_point, task.setup)
     except RlvfError as error:
         raise RlvfError(f"{task.task_id}: {error}") from error
     return _Split(test.code, split) if split else _Whole(test.code)
 
 
+def _setup(task: Task, checks: list[Check]) -> str:
+    """The part of the task's set-up code that belongs where the candidate is."""
+    try:
+        known = set_up(task.setup, task.entry_point)
+    except RlvfError as error:
+        raise RlvfError(f"{task.task_id}: {error}") from error
+    if any(check.whole for check in checks):
+        return task.setup
+    inside = set().union(*(check.inside for check in checks))
+    return known.inside(inside, set().union(*(check.outside for check in checks)))
+
+
+def _same_output(output: str, expected: str, atol: float) -> bool:
+    """Equality but for white space at the ends of lines and lines at the end. With `atol`,
+    numbers between white space may differ by that."""
+    lines, wanted = _lines(output), _lines(expected)
+    if not atol or len(lines) != len(wanted):
+        return lines == wanted
+    return all(
+        line == other or _same_tokens(line.split(), other.split(), atol)
+        for line, other in zip(lines, wanted, strict=True)
+    )
+
+
 def _lines(text: str) -> list[str]:
     return [line.rstrip() for line in text.rstrip().split("\n")]
+
+
+def _same_tokens(tokens: list[str], wanted: list[str], atol: float) -> bool:
+    return len(tokens) == len(wanted) and all(
+        token == other or abs(_number(token) - _number(other)) <= atol
+        for token, other in zip(tokens, wanted, strict=True)
+    )
+
+
+def _number(token: str) -> float:
+    """The finite number that the token spells, or not-a-number, which is close to nothing."""
+    number = float(token) if _NUMBER.fullmatch(token) else math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _loaded(reply: Reply) -> Finding:
@@ -312,7 +371,7 @@ def _loaded(reply: Reply) -> Finding:
             return PASSED
         finding = _error(*error)
         return finding._replace(verdict="syntax_error") if status == "syntax_error" else finding
-    except (ValueError, TypeError, RecursionError) as error:
+    except _MALFORMED as error:
         return _protocol_error(error)
 
 
@@ -345,12 +404,16 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
+# By exceptions that are not the code's own: the sandbox refuses things with PermissionError.
+_VERDICTS: dict[str, Verdict] = {"MemoryError": "out_of_memory", "PermissionError": "blocked"}
+
+
 def _error(error_type: str, message: str) -> Finding:
     """An exception in the candidate's process, or in an expression on its values."""
     if not isinstance(error_type, str) or not isinstance(message, str):
         raise TypeError("an error is two strings")
-    verdict: Verdict = "out_of_memory" if error_type == "MemoryError" else "runtime_error"
-    return Finding(verdict, _clean(error_type)[:100], message[:_MAX_MESSAGE])
+    verdict = _VERDICTS.get(error_type, "runtime_error")
+    return Finding(verdict, _clean(error_type[:100]), message[:_MAX_MESSAGE])
 
 
 def _protocol_error(error: Exception) -> Finding:
@@ -381,10 +444,9 @@ def unrun(task: Task, sample_id: int, finding: Finding) -> Execution:
 
 def merge(task: Task, sample_id: int, judged: list[Judged]) -> Execution:
     """The Execution, with results in the order of the task's tests. Tests of jobs that were not
-    run share the verdict of the last one that was."""
-    last = judged[-1].findings[-1]
-    findings = dict.fromkeys(range(len(task.tests)), last)
-    results = {index: TestResult(verdict=last.verdict, milliseconds=0.0) for index in findings}
+    run share the end of the last one that was."""
+    findings: dict[int, Finding] = {}
+    results: dict[int, TestResult] = {}
     for job, reply, found in judged:
         for place, index in enumerate(job.tests):
             findings[index] = found[place]
@@ -393,9 +455,15 @@ def merge(task: Task, sample_id: int, judged: list[Judged]) -> Execution:
                 milliseconds=job.milliseconds(place, reply),
                 whole=job.whole[place],
             )
-    first = next((finding for finding in findings.values() if finding is not PASSED), PASSED)
+    for index in set(range(len(task.tests))) - results.keys():
+        findings[index] = _ending(judged[-1].reply)
+        results[index] = TestResult(verdict=findings[index].verdict, milliseconds=0.0)
+    order = range(len(task.tests))
+    failed = (findings[index] for index in order if findings[index] is not PASSED)
     replies = [reply for _, reply, _ in judged]
-    return _execution(task, sample_id, first, list(results.values()), replies)
+    return _execution(
+        task, sample_id, next(failed, PASSED), [results[index] for index in order], replies
+    )
 
 
 def _execution(

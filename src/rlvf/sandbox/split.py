@@ -2,52 +2,95 @@
 
 The largest sub-expressions that need the candidate's names (`f(x)`) are cut out; their source is
 evaluated in the candidate's process. What remains (`<value> == y`) knows nothing but the values,
-builtins without side effects and `math`, and is evaluated outside. An assert is run whole in the
-candidate's process when this cannot be done without giving the answer away or changing the
-meaning: statements other than one assert, candidate names inside a comprehension or lambda or
-used without being called, and calls that do not mention the entry point (`== Pair(1, 2)`: the
-expected value itself would be made where the candidate is).
+builtins without side effects, `math`, and what the task's own set-up code binds without help of
+the candidate (see `SetUp`). It is evaluated outside, with the restraint of `guard`.
+
+An assert is run whole in the candidate's process when this cannot be done without giving the
+answer away or changing the meaning: statements other than one assert; truth that is found by
+others than the candidate (`assert same(f(x), y)`, where `same` cannot run outside); candidate
+names where they are evaluated several times or compared with a candidate's object
+(`== Pair(1, 2)`: the expected value itself would be made where the candidate is).
 """
 
 import ast
+import collections
+import copy
+import datetime
+import decimal
+import fractions
+import functools
+import itertools
 import math
+import operator
+import statistics
+import string
 import sys
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
-from types import CodeType, SimpleNamespace
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 from rlvf.errors import RlvfError
+from rlvf.sandbox import guard
 
-_TRUSTED: dict[str, Any] = {
+_BUILTINS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        *(abs, all, any, bin, bool, bytes, chr, complex, dict, divmod, enumerate, filter, float),
-        *(frozenset, hex, int, isinstance, issubclass, len, list, map, max, min, oct, ord, pow),
-        *(range, repr, reversed, round, set, slice, sorted, str, sum, tuple, type, zip),
+        *(abs, all, any, bin, bool, bytearray, bytes, chr, complex, dict, divmod, enumerate),
+        *(filter, float, frozenset, hex, int, isinstance, issubclass, len, list, map, max, min),
+        *(oct, ord, pow, range, repr, reversed, round, set, slice, sorted, str, sum, tuple, type),
+        *(zip,),
     )
 }
-# Of these, attributes only. MBPP compares with sys.getsizeof; the rest of sys is no arithmetic.
-_MODULES: dict[str, Any] = {"math": math, "sys": SimpleNamespace(getsizeof=sys.getsizeof)}
-_VALUE = "__value__"
-_SCOPES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# MBPP compares with sys.getsizeof; the rest of sys is no arithmetic.
+_PRESENT = {"math": math, "sys": SimpleNamespace(getsizeof=sys.getsizeof)}
+# What set-up code may import for use outside. Where it imports others, they are the candidate's.
+_MODULES = {
+    module.__name__: module
+    for module in (
+        *(collections, datetime, decimal, fractions, functools, itertools, math, operator),
+        *(statistics, string, typing),
+    )
+}
+_NAMESPACE = {**_BUILTINS, **_PRESENT, **guard.NAMES}
+_VALUE = "__value"
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# Of expressions: whatever their parts are, they take no more time or memory than those.
+_HARMLESS = (
+    *(ast.BoolOp, ast.Dict, ast.IfExp, ast.JoinedStr, ast.List, ast.Slice, ast.Starred),
+    *(ast.Subscript, ast.Tuple, ast.UnaryOp),
+)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_TRUTH_METHODS = {"endswith", "startswith"} | {m for m in guard.SET_METHODS if m[:2] == "is"}
 
 
 class SplitAssert:
     """An assert that was split: `expressions` for the candidate, and what decides on their values.
 
-    `holds` is given a function from an expression's index to its value. That function may raise;
-    it is called where the original would have evaluated the expression, so `and` and `or` keep
-    their meaning.
+    `inside` and `outside` are the names that the two need. `holds` is given a function from an
+    expression's index to its value. That function may raise; it is called where the original
+    would have evaluated the expression, so `and` and `or` keep their meaning.
     """
 
-    def __init__(self, expressions: tuple[str, ...], decision: CodeType):
-        self.expressions = expressions
-        self._decision = decision
+    def __init__(self, expressions: list[ast.expr], decision: ast.expr, setup: "SetUp"):
+        self.expressions = [ast.unparse(node) for node in expressions]
+        self.inside = set().union(*map(_names, expressions))
+        self.outside = _names(decision)
+        tree = ast.fix_missing_locations(ast.Expression(decision))
+        self._decision = compile(tree, "<test>", "eval", dont_inherit=True)
+        self._imports = setup.imports
+        self._prelude = setup.code if self.outside & setup.made else None
 
     def holds(self, value: Callable[[int], Any]) -> bool:
-        """Whether the assert passes. Raises what its evaluation raises."""
-        names = {"__builtins__": {}, **_TRUSTED, **_MODULES, _VALUE: value}
+        """Whether the assert passes. Raises what its evaluation raises, and OverflowError where
+        it would take too long."""
+        names = {"__builtins__": _NAMESPACE, _VALUE: value, **self._imports}
+        guard.start_clock()
+        if self._prelude:
+            exec(self._prelude, names)
         return bool(eval(self._decision, names))
 
 
@@ -56,106 +99,587 @@ def split_assert(code: str, entry_point: str, setup: str = "") -> SplitAssert | 
     """The split test, or None when it must be run whole.
 
     Names that `setup` binds, and the entry point, belong to the candidate even where they are
-    called like a builtin.
+    called like a builtin, unless `SetUp` finds that they are the test's own.
 
     Raises:
         RlvfError: the test or the setup is not valid Python.
     """
-    try:
-        statements = ast.parse(code).body
-        own = {entry_point} | _bound_names(ast.parse(setup))
-    except (SyntaxError, ValueError) as error:
-        raise RlvfError(f"not valid Python in a test or its setup: {error}: {code!r}") from error
+    statements = parse(code)
+    known = set_up(setup, entry_point)
     if len(statements) != 1 or not isinstance(statements[0], ast.Assert):
         return None
-    splitter = _Splitter(entry_point, own)
+    test = statements[0].test
+    splitter = _Splitter(known, entry_point, set(_deciding(test)))
     try:
-        decision = ast.Expression(splitter.visit(statements[0].test))
+        decision = splitter.rewrite(test)
     except _CannotSplit:
         return None
-    compiled = compile(ast.fix_missing_locations(decision), "<test>", "eval", dont_inherit=True)
-    return SplitAssert(tuple(splitter.expressions), compiled)
+    split = SplitAssert(splitter.expressions, decision, known)
+    # The candidate's changes of an object that is handed to it cannot be seen outside.
+    return None if known.shares_object(split.inside, split.outside) else split
 
 
-def _bound_names(tree: ast.AST) -> set[str]:
-    """Every name that the code binds anywhere, but for `import math` and the like."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, ast.arg):
-            names.add(node.arg)
-        elif isinstance(node, ast.alias) and (node.asname or node.name not in _MODULES):
-            names.add((node.asname or node.name).partition(".")[0])
-    return names
+def parse(code: str) -> list[ast.stmt]:
+    """Raises RlvfError."""
+    try:
+        return ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise RlvfError(
+            f"not valid Python in a test or its setup: {error}: {code[:1000]!r}"
+        ) from error
+
+
+def names_in(expression: str) -> set[str]:
+    """Raises RlvfError."""
+    return set().union(*map(_names, parse(expression)))
+
+
+# ---------------------------------------------------------------- names
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def _bound(node: ast.AST) -> set[str]:
+    """The names that a statement binds where it stands."""
+    if isinstance(node, _DEFINITIONS):
+        inner = (part.names for part in ast.walk(node) if isinstance(part, ast.Global))
+        return {node.name}.union(*inner)
+    if isinstance(node, ast.Name):
+        return set() if isinstance(node.ctx, ast.Load) else {node.id}
+    if isinstance(node, ast.alias):
+        return {(node.asname or node.name).partition(".")[0]}
+    if isinstance(node, (ast.Lambda, *_COMPREHENSIONS)):
+        return set()
+    name = getattr(node, "name", None)  # of `except ... as name` and `case ... as name`
+    return {name for name in [name] if name}.union(*map(_bound, ast.iter_child_nodes(node)))
+
+
+def _locals(node: ast.AST) -> set[str]:
+    """The names of a function, lambda or comprehension's own scope."""
+    parts = ast.walk(node)
+    stored = {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+    return stored | {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
+
+
+def _free(node: ast.AST, bound: Set[str] = frozenset()) -> Iterator[ast.expr]:
+    """Names, and attributes of names, that are used but not bound within the node."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        if node.value.id not in bound:
+            yield node
+        return
+    if isinstance(node, ast.Name):
+        if node.id not in bound:
+            yield node
+        return
+    if isinstance(node, _COMPREHENSIONS):
+        yield from _free(node.generators[0].iter, bound)
+    if isinstance(node, (ast.Lambda, ast.FunctionDef, *_COMPREHENSIONS)):
+        bound = bound | _locals(node)
+    for child in ast.iter_child_nodes(node):
+        yield from _free(child, bound)
+
+
+def _deciding(test: ast.expr) -> Iterator[ast.expr]:
+    """The parts whose truth is the test's: an assert on them compares nothing more."""
+    yield test
+    parts: list[ast.expr] = []
+    if isinstance(test, ast.BoolOp):
+        parts = test.values
+    elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        parts = [test.operand]
+    elif isinstance(test, ast.Call) and getattr(test.func, "id", "") in ("all", "any", "bool"):
+        parts = test.args
+    elif isinstance(test, ast.Compare):
+        operands = [test.left, *test.comparators]
+        if any(isinstance(part, ast.Constant) and part.value in (True, False) for part in operands):
+            parts = operands
+    for part in parts:
+        yield from _deciding(part)
+
+
+# ---------------------------------------------------------------- set-up code
+
+
+@dataclass(frozen=True)
+class _Statement:
+    node: ast.stmt
+    bound: set[str]
+    names: set[str]
+    hideable: bool
+
+
+class SetUp:
+    """A task's set-up code, and what of it the test's side can do without the candidate.
+
+    That is: imports of harmless modules, assignments and functions, as far as they use nothing
+    but each other and the builtins that a decision may use. `known` are all names that a decision
+    may use, with their values; of these `helpers` are functions that `guard` restrains, and
+    `imports` come from modules. `code` binds the rest of what the task itself binds.
+    """
+
+    def __init__(self, text: str, entry_point: str):
+        self._text = text
+        self.known: dict[str, Any] = {**_BUILTINS, **_PRESENT}
+        self.known.pop(entry_point, None)
+        self.helpers: set[str] = set()
+        self.imports: dict[str, Any] = {}
+        self._statements: list[_Statement] = []
+        outside: list[ast.stmt] = []
+        namespace: dict[str, Any] = {"__builtins__": _NAMESPACE}
+        splitter = _Splitter(self, entry_point)
+        for node in parse(text):
+            bound = _bound(node)
+            hideable = False
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for name in bound:
+                    self.known.pop(name, None)
+                self.imports |= (found := _imported(node))
+                self.known |= found
+                namespace |= found
+            else:
+                try:
+                    statement = ast.fix_missing_locations(splitter.statement_outside(node))
+                    guard.start_clock()
+                    exec(_compiled([statement]), namespace)
+                    self.known |= {name: namespace[name] for name in bound}
+                    outside.append(statement)
+                    hideable = True
+                except Exception:  # it needs the candidate, or fails as it will do there
+                    self.helpers -= bound
+                    changed = {n for n in _names(node) if _is_mutable(self.known.get(n))}
+                    for name in bound | changed:
+                        self.known.pop(name, None)
+            self._statements.append(_Statement(node, bound, _names(node), hideable))
+        broken = True
+        while broken:  # they use what the candidate's side changes further down
+            broken = {
+                name
+                for statement in self._statements
+                for name in statement.bound & self.helpers
+                if not all(map(splitter.is_known, _free(statement.node)))
+            }
+            self.helpers -= broken
+            for name in broken:
+                del self.known[name]
+        self.code = _compiled(outside)
+        self.made = {name for s in self._statements if s.hideable for name in s.bound}
+
+    def inside(self, inside: set[str], outside: set[str]) -> str:
+        """The code for the candidate's process, whose side of the tests uses the names `inside`:
+        without the statements that only the test's side, which uses `outside`, needs."""
+        theirs = (s.names for s in self._statements if not s.hideable)
+        needed = self._closure(inside.union(*theirs))
+        hidden = self._closure(outside)
+        kept: list[_Statement] = []
+        gone: set[str] = set()
+        for statement in self._statements:
+            spare = statement.hideable and not statement.bound & needed
+            if spare and (statement.bound & hidden or statement.names & gone):
+                gone |= statement.bound
+            else:
+                kept.append(statement)
+        return "\n".join(ast.unparse(s.node) for s in kept) if gone else self._text
+
+    def _closure(self, names: set[str]) -> set[str]:
+        """These names and all that the statements use which bind them."""
+        size = -1
+        while size < len(names):
+            size = len(names)
+            names = names.union(*(s.names for s in self._statements if s.bound & names))
+        return names
+
+    def shares_object(self, one: set[str], other: set[str]) -> bool:
+        """Whether names of both sides stand for one object that can be changed."""
+        first, second = (
+            {id(self.known[name]) for name in names if _is_mutable(self.known.get(name))}
+            for names in (one, other)
+        )
+        return not first.isdisjoint(second)
+
+
+@lru_cache(maxsize=4096)
+def set_up(text: str, entry_point: str) -> SetUp:
+    """Raises RlvfError when the text is not valid Python."""
+    return SetUp(text, entry_point)
+
+
+def _compiled(statements: list[ast.stmt]) -> CodeType:
+    return compile(ast.Module(statements, []), "<setup>", "exec", dont_inherit=True)
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
+    """What the statement binds of harmless modules."""
+    found: dict[str, Any] = {}
+    for alias in node.names:
+        if isinstance(node, ast.Import):
+            root = alias.name.partition(".")[0]
+            if alias.name in _MODULES or (root in _MODULES and not alias.asname):
+                found[alias.asname or root] = _MODULES[root]
+            elif alias.name == "sys" and not alias.asname:
+                found["sys"] = _PRESENT["sys"]
+        elif node.module in _MODULES and not node.level:
+            module = _MODULES[node.module]
+            if alias.name == "*":
+                found |= {name: getattr(module, name) for name in dir(module) if name[0] != "_"}
+            elif hasattr(module, alias.name):
+                found[alias.asname or alias.name] = getattr(module, alias.name)
+    return found
+
+
+def _is_mutable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return True
+    return hasattr(type(value), "__next__")
+
+
+# ---------------------------------------------------------------- splitting
 
 
 class _CannotSplit(Exception):
     pass
 
 
-class _Splitter(ast.NodeTransformer):
-    def __init__(self, entry_point: str, own: set[str]):
-        self.expressions: list[str] = []
-        self._entry_point = entry_point
-        self._own = own
+class _Splitter:
+    """Makes decisions. What needs the candidate's names becomes an expression for it; what works
+    on values becomes what `guard` has for it; what is the test's own stays as it is."""
 
-    def visit(self, node: ast.AST) -> Any:
-        if self._is_rooted(node) or self._is_wrapped(node):
-            return self._cut(node)
-        if isinstance(node, _SCOPES):
-            self._check_scope(node)
+    def __init__(self, known: SetUp, entry_point: str, deciding: Iterable[ast.expr] = ()):
+        self.expressions: list[ast.expr] = []
+        self._setup = known
+        self._entry_point = entry_point
+        self._deciding = set(deciding)
+        # Names that stand for values in a scope within the decision; None outside of scopes.
+        self._scope: set[str] | None = None
+
+    def rewrite(self, node: ast.expr) -> ast.expr:
+        """The same expression without candidate names. Raises _CannotSplit."""
+        if all(self.is_known(name) for name in _free(node)):
             return node
-        if isinstance(node, ast.Name) and not self._is_trusted(node.id):
+        if self._scope is not None:
+            if isinstance(node, ast.Name) and node.id in self._scope:
+                return node
+            return self._restrain(node)
+        if self._is_candidates(node):
+            return self._cut(node)
+        count = len(self.expressions)
+        try:
+            return self._restrain(node)
+        except _CannotSplit:
+            if not self._may_go_inside(node):
+                raise
+            del self.expressions[count:]
+            return self._cut(node)
+
+    # ------------------------------------------------------------ the candidate's part
+
+    def _is_candidates(self, node: ast.expr) -> bool:
+        """Whether to evaluate it inside: `f(x)`, what is done with that alone, and `str(f(x))`,
+        since objects of the candidate's own classes do not travel while their text does."""
+        match node:
+            case ast.Call(ast.Name(name), [part], []) if name != "type":
+                if name in self._setup.known and name not in self._setup.helpers:
+                    return self._is_chain(part) and self._is_candidates(part)
+        if not self._is_chain(node):
+            return False
+        if not any(map(self._names_entry_point, _chain(node))):
+            if self._may_go_inside(node):
+                return True
             raise _CannotSplit
-        if isinstance(node, ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
-            raise _CannotSplit
-        return node if self._is_trusted_attribute(node) else self.generic_visit(node)
+        # `assert f(x).startswith("a")`: the rest of the test.
+        return not (
+            node in self._deciding
+            and isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Call)
+            and node.func.attr in _TRUTH_METHODS
+            and node.args
+        )
+
+    def _is_chain(self, node: ast.expr) -> bool:
+        *parts, root = _chain(node)
+        known = self._setup.known
+        return bool(parts) and isinstance(root, ast.Name) and root.id not in known
+
+    def _may_go_inside(self, node: ast.expr) -> bool:
+        """Whether it leaves the decision to the test, although it is more than the candidate's."""
+        parts = list(ast.walk(node))
+        return (
+            node not in self._deciding
+            and any(map(self._names_entry_point, parts))
+            and isinstance(node, (ast.Call, ast.Attribute, ast.Subscript, *_COMPREHENSIONS))
+            and not any(isinstance(part, ast.Compare | ast.BoolOp | ast.Not) for part in parts)
+            and not any(isinstance(part, ast.NamedExpr | ast.Await | ast.Yield) for part in parts)
+        )
+
+    def _names_entry_point(self, node: ast.AST) -> bool:
+        return self._entry_point in (getattr(node, "id", None), getattr(node, "attr", None))
 
     def _cut(self, node: ast.expr) -> ast.expr:
-        names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
-        if self._entry_point not in names:
+        self.expressions.append(node)
+        return _call(_VALUE, ast.Constant(len(self.expressions) - 1))
+
+    # ------------------------------------------------------------ the test's part
+
+    def _restrain(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, _COMPREHENSIONS):
+            return self._comprehension(node)
+        special = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if special:
+            return special(node)
+        if isinstance(node, _HARMLESS):
+            return self._parts(node)
+        raise _CannotSplit
+
+    def _parts(self, node: ast.expr) -> Any:
+        """A copy, its parts rewritten."""
+        node = copy.copy(node)
+        for field, part in ast.iter_fields(node):
+            if isinstance(part, ast.expr):
+                setattr(node, field, self.rewrite(part))
+            elif isinstance(part, list):
+                parts = [self.rewrite(p) if isinstance(p, ast.expr) else p for p in part]
+                setattr(node, field, parts)
+        return node
+
+    def _compare(self, node: ast.Compare) -> ast.expr:
+        by_identity = any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops)
+        if by_identity and not any(map(self._is_unique, [node.left, *node.comparators])):
             raise _CannotSplit
-        self.expressions.append(ast.unparse(node))
-        index = ast.Constant(len(self.expressions) - 1)
-        return ast.Call(ast.Name(_VALUE, ast.Load()), [index], [])
+        return self._parts(node)
 
-    def _is_rooted(self, node: ast.AST) -> bool:
-        """Whether this is a call, attribute or item, or a chain of them, of a candidate's name."""
-        chained = False
-        while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
-            if self._is_trusted_attribute(node):
-                return False
-            node, chained = node.func if isinstance(node, ast.Call) else node.value, True
-        return chained and isinstance(node, ast.Name) and not self._is_trusted(node.id)
+    def _is_unique(self, node: ast.expr) -> bool:
+        """Whether a value can be this very object, though values are copies."""
+        if isinstance(node, ast.Constant):
+            return node.value is None or isinstance(node.value, bool)
+        return isinstance(self._resolve(node), type)
 
-    def _is_wrapped(self, node: ast.AST) -> bool:
-        """`str(f(x))`: objects of the candidate's own classes do not travel, their text does."""
-        return (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id != "type"
-            and len(node.args) == 1
-            and not node.keywords
-            and self._is_rooted(node.args[0])
+    def _binop(self, node: ast.BinOp) -> ast.expr:
+        template = isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant)
+        if template and guard.is_plain_template(node.left.value):
+            return self._parts(node)
+        node = self._parts(node)
+        name = guard.operator_name(type(node.op))
+        return _call(name, node.left, node.right) if name else node
+
+    def _set(self, node: ast.Set) -> ast.expr:
+        if any(isinstance(part, ast.Starred) for part in node.elts):
+            raise _CannotSplit
+        return self._parts(node)
+
+    def _formattedvalue(self, node: ast.FormattedValue) -> ast.expr:
+        node = copy.copy(node)
+        if node.format_spec and self.rewrite(node.format_spec) is not node.format_spec:
+            raise _CannotSplit
+        node.value = self.rewrite(node.value)
+        return node
+
+    def _attribute(self, node: ast.Attribute) -> ast.expr:
+        if node.attr not in guard.ATTRIBUTES:
+            raise _CannotSplit
+        return self._parts(node)
+
+    def _call(self, node: ast.Call) -> ast.expr:
+        function, method = self._resolve(node.func), node.func
+        node = copy.copy(node)
+        if function in (isinstance, issubclass):
+            return self._parts(node)
+        if callable(function):
+            node.func = self._function(node.func, function)
+        elif not isinstance(method, ast.Attribute):
+            raise _CannotSplit
+        elif method.attr in guard.METHODS or (
+            method.attr in guard.TEMPLATE_METHODS
+            and isinstance(method.value, ast.Constant)
+            and guard.is_plain_template(method.value.value)
+        ):
+            node.func = copy.copy(method)
+            node.func.value = self.rewrite(method.value)
+        else:
+            raise _CannotSplit
+        node.args = [self._argument(part) for part in node.args]
+        node.keywords = [
+            ast.keyword(keyword.arg, self._argument(keyword.value)) for keyword in node.keywords
+        ]
+        if isinstance(method, ast.Attribute) and method.attr in guard.SET_METHODS:
+            node.args = [_call("__set", part) for part in node.args]
+        return node
+
+    def _argument(self, node: ast.expr) -> ast.expr:
+        """Like `rewrite`. Functions that are handed over will be called with values."""
+        if any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
+            return self._restrain(node)
+        if isinstance(node, ast.Name | ast.Attribute) and all(map(self.is_known, _free(node))):
+            value = self._resolve(node)
+            if callable(value):
+                return self._function(node, value)
+            if isinstance(node, ast.Attribute) and value is None:  # a method of an object
+                raise _CannotSplit
+        return self.rewrite(node)
+
+    def _function(self, node: ast.expr, function: Callable) -> ast.expr:
+        """What to call in place of a function, where arguments may be values."""
+        if isinstance(node, ast.Name) and node.id in self._setup.helpers:
+            return node
+        name = guard.function_name(function)
+        if name is not None:
+            return ast.Name(name, ast.Load()) if name else node
+        of_class = isinstance(node, ast.Attribute) and isinstance(self._resolve(node.value), type)
+        if of_class and node.attr in guard.METHODS - guard.SET_METHODS:  # str.upper
+            return node
+        raise _CannotSplit
+
+    def _comprehension(self, node: ast.expr) -> ast.expr:
+        node = copy.copy(node)
+        first = self.rewrite(node.generators[0].iter)
+        with self._inner(node):
+            loops = []
+            for loop in node.generators:
+                items = first if not loops else self.rewrite(loop.iter)
+                conditions = [self.rewrite(part) for part in loop.ifs]
+                items = _call(guard.TICKED, items)
+                loops.append(ast.comprehension(loop.target, items, conditions, loop.is_async))
+            for field in ("elt", "key", "value"):
+                if hasattr(node, field):
+                    setattr(node, field, self.rewrite(getattr(node, field)))
+        node.generators = loops
+        return node
+
+    def _lambda(self, node: ast.Lambda) -> ast.expr:
+        self._check_arguments(node.args)
+        with self._inner(node):
+            return ast.Lambda(node.args, _call(guard.TICK, self.rewrite(node.body)))
+
+    def _check_arguments(self, arguments: ast.arguments) -> None:
+        for part in [*arguments.defaults, *filter(None, arguments.kw_defaults)]:
+            if not isinstance(part, ast.Constant):
+                raise _CannotSplit
+
+    @contextmanager
+    def _inner(self, node: ast.AST) -> Iterator[None]:
+        outer = self._scope
+        self._scope = (outer or set()) | _locals(node)
+        try:
+            yield
+        finally:
+            self._scope = outer
+
+    def is_known(self, node: ast.expr) -> bool:
+        name = node if isinstance(node, ast.Name) else node.value
+        if name.id not in self._setup.known or name.id in (self._scope or ()):
+            return False
+        return not isinstance(node, ast.Attribute) or (
+            not isinstance(module := self._setup.known[name.id], ModuleType | SimpleNamespace)
+            or hasattr(module, node.attr)
         )
 
-    def _is_trusted(self, name: str) -> bool:
-        return name in _TRUSTED and name not in self._own
+    def _resolve(self, node: ast.expr) -> Any:
+        """What a name, or an attribute of a module or class, stands for; None if not known."""
+        if isinstance(node, ast.Name):
+            return self._setup.known.get(node.id) if self.is_known(node) else None
+        if isinstance(node, ast.Attribute):
+            owner = self._resolve(node.value)
+            if isinstance(owner, ModuleType | SimpleNamespace | type):
+                return getattr(owner, node.attr, None)
+        return None
 
-    def _is_trusted_attribute(self, node: ast.AST) -> bool:
-        return (
-            isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id not in self._own
-            and hasattr(_MODULES.get(node.value.id), node.attr)
-        )
+    # ------------------------------------------------------------ set-up code
 
-    def _check_scope(self, node: ast.AST) -> None:
-        bound = _bound_names(node)
-        modules = {part.value for part in ast.walk(node) if self._is_trusted_attribute(part)}
-        free = {n for n in ast.walk(node) if isinstance(n, ast.Name)} - modules
-        if not all(name.id in bound or self._is_trusted(name.id) for name in free):
+    def statement_outside(self, node: ast.stmt) -> ast.stmt:
+        """A statement of set-up code as it can run outside. Raises _CannotSplit."""
+        if self._entry_point in _bound(node):
             raise _CannotSplit
+        if isinstance(node, ast.FunctionDef):
+            return self._helper(node)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+            self._setup.helpers |= _bound(node)
+            return ast.Assign(node.targets, self._lambda(node.value))
+        node = _assignment(node)
+        attributes = (part for part in ast.walk(node) if isinstance(part, ast.Attribute))
+        if any(p.attr not in guard.PURE_METHODS and not self._resolve(p) for p in attributes):
+            raise _CannotSplit  # it may change something
+        if not all(map(self.is_known, _free(node.value))):
+            raise _CannotSplit
+        self._setup.helpers -= _bound(node)
+        return node
+
+    def _helper(self, node: ast.FunctionDef) -> ast.stmt:
+        """A function that can be called with values."""
+        if node.decorator_list:
+            raise _CannotSplit
+        self._check_arguments(node.args)
+        node = copy.copy(node)
+        node.args, node.returns = _without_annotations(node.args), None
+        # It may call itself.
+        self._setup.known[node.name] = self._helper
+        self._setup.helpers.add(node.name)
+        with self._inner(node):
+            node.body = [ast.Expr(_call(guard.TICK)), *map(self._statement, node.body)]
+        return node
+
+    def _statement(self, node: ast.stmt) -> ast.stmt:
+        """One of a helper's statements. Loops look at the clock."""
+        if isinstance(node, ast.Pass | ast.Break | ast.Continue):
+            return node
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return node
+        node = copy.copy(node)
+        if isinstance(node, ast.Return):
+            node.value = node.value and self.rewrite(node.value)
+        elif isinstance(node, ast.If | ast.While | ast.For):
+            node.body = [*map(self._statement, node.body)]
+            node.orelse = [*map(self._statement, node.orelse)]
+            if isinstance(node, ast.For):
+                _check_target(node.target)
+                node.iter = _call(guard.TICKED, self.rewrite(node.iter))
+            else:
+                node.test = self.rewrite(node.test)
+            if isinstance(node, ast.While):
+                node.body.insert(0, ast.Expr(_call(guard.TICK)))
+        else:
+            node = _assignment(node)
+            node.value = self.rewrite(node.value)
+        return node
+
+
+def _assignment(node: ast.stmt) -> ast.Assign:
+    """An assignment of any kind, to names, as one of the usual kind."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        value = ast.BinOp(ast.Name(node.target.id, ast.Load()), node.op, node.value)
+        return ast.Assign([node.target], value)
+    if isinstance(node, ast.AnnAssign) and node.value:
+        node = ast.Assign([node.target], node.value)
+    if not isinstance(node, ast.Assign):
+        raise _CannotSplit
+    for target in node.targets:
+        _check_target(target)
+    return copy.copy(node)
+
+
+def _check_target(node: ast.expr) -> None:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Attribute | ast.Subscript):
+            raise _CannotSplit
+
+
+def _without_annotations(arguments: ast.arguments) -> ast.arguments:
+    arguments = copy.deepcopy(arguments)
+    for part in ast.walk(arguments):
+        if isinstance(part, ast.arg):
+            part.annotation = None
+    return arguments
+
+
+def _chain(node: ast.expr) -> Iterator[ast.expr]:
+    """From a call, attribute or item to what it is of, and so on."""
+    yield node
+    while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+        yield node
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
