@@ -88,10 +88,8 @@ def f(x):
 
 
 def _take_descriptors(descriptors: tuple[int, int, int, int]) -> None:
-    """Make these 0 to 3, and close all others."""
-    # First out of the way of 0 to 3, since the targets may be among the sources.
-    high = [os.dup(descriptor) for descriptor in descriptors]
-    for target, descriptor in enumerate(high):
+    """Make these, all above 3, 0 to 3, and close all others."""
+    for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
     os.closerange(RESULTS + 1, 256)
 
