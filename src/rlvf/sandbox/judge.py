@@ -9,6 +9,7 @@ import numbers
 import re
 import reprlib
 import signal
+import threading
 from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -291,6 +292,10 @@ class ProgramJob:
 
 Job = TestsJob | ProgramJob
 
+# Python 3.11 counts how deep its parser is in one place for all threads, and complains when
+# another thread has changed that (python/cpython#106905).
+_PARSING = threading.Lock()
+
 
 def plan(task: Task) -> list[Job]:
     """The jobs of a task: its asserts and calls together, then each program run by itself.
@@ -298,35 +303,29 @@ def plan(task: Task) -> list[Job]:
     Raises:
         RlvfError: a test of the task is not valid Python.
     """
-    checks: dict[int, Check] = {}
-    programs: list[Job] = []
-    for index, test in enumerate(task.tests):
-        if isinstance(test, StdioTest):
-            programs.append(ProgramJob([index], test))
-        else:
-            checks[index] = _check(task, test)
-    if not checks:
-        return programs
-    job = TestsJob(list(checks), _setup(task, list(checks.values())), list(checks.values()))
-    return [job, *programs]
+    programs = [ProgramJob([n], t) for n, t in enumerate(task.tests) if isinstance(t, StdioTest)]
+    others = {n: t for n, t in enumerate(task.tests) if not isinstance(t, StdioTest)}
+    if not others:
+        return [*programs]
+    try:
+        with _PARSING:
+            checks = [_check(task, test) for test in others.values()]
+            setup = _setup(task, checks)
+    except RlvfError as error:
+        raise RlvfError(f"{task.task_id}: {error}") from error
+    return [TestsJob(list(others), setup, checks), *programs]
 
 
 def _check(task: Task, test: AssertTest | CallTest) -> Check:
-    try:
-        if isinstance(test, CallTest):
-            return _Call(test)
-        split = split_assert(test.code, task.entry_point, task.setup)
-    except RlvfError as error:
-        raise RlvfError(f"{task.task_id}: {error}") from error
+    if isinstance(test, CallTest):
+        return _Call(test)
+    split = split_assert(test.code, task.entry_point, task.setup)
     return _Split(test.code, split) if split else _Whole(test.code)
 
 
 def _setup(task: Task, checks: list[Check]) -> str:
     """The part of the task's set-up code that belongs where the candidate is."""
-    try:
-        known = set_up(task.setup, task.entry_point)
-    except RlvfError as error:
-        raise RlvfError(f"{task.task_id}: {error}") from error
+    known = set_up(task.setup, task.entry_point)
     if any(check.whole for check in checks):
         return task.setup
     inside = set().union(*(check.inside for check in checks))
