@@ -1,7 +1,10 @@
 """What several tests share: real settings, tiny models, the real MBPP where it is given."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -25,11 +28,27 @@ def mbpp_path() -> Path:
     """The publisher's mbpp.jsonl, which this repository does not contain."""
     given = os.environ.get("RLVF_MBPP")
     if given is None:
-        message = "needs the real MBPP: RLVF_MBPP=/path/to/mbpp.jsonl make test"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        skip_or_fail("needs the real MBPP: RLVF_MBPP=/path/to/mbpp.jsonl make test")
     return Path(given)
+
+
+def skip_or_fail(message: str) -> NoReturn:
+    """Where something is missing: in CI nothing may be, elsewhere say how to run the test."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        skip_or_fail("needs the right to mount a small file system: run the tests as root")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The command line as a person meets it: real commands, real files."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -156,23 +155,6 @@ def test_an_adapter_of_another_model_is_refused(mini_config, folder, tiny_model)
         done, f"{folder / 'adapter'}: this adapter does not fit the model {other}"
     )
     assert not (folder / "out.jsonl").exists()
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 KiB, which takes the right to mount one."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        message = "needs the right to mount a small file system: run the tests as root"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    yield disk
-    subprocess.run(["umount", disk], check=True)
 
 
 def test_a_full_disk_leaves_no_half_written_file(folder, small_disk):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import skip_or_fail
+
 HERE = Path(__file__).parent
 ALL = {"rlimits", "seccomp", "landlock", "namespaces", "account"}
 # What starts a sandbox, runs one candidate, and says what was in force.
@@ -30,7 +32,7 @@ except RlvfError as error:
 def run_in(place, *arguments):
     """Run Python with these arguments there."""
     if place.startswith("user") and os.getuid() != 0:
-        pytest.skip("needs root, to become another user; as root: pytest tests/sandbox")
+        skip_or_fail("needs to become another user: run the tests as root")
     command = [sys.executable, "-B", *arguments]
     if place != "here":
         command = [sys.executable, HERE / "places.py", place, *command]
@@ -81,6 +83,27 @@ def test_below_the_minimum_nothing_is_run(place, minimum, named):
     assert said.count("\n") == 0
     for text in [*named, "sandbox.minimum"]:
         assert text in said
+
+
+# A full disk for scratch folders: no candidate's fault.
+FULL = """
+import sys
+from rlvf.config import SandboxSettings
+from rlvf.sandbox import Candidate, Sandbox, client
+from tests.sandbox.conftest import make_task
+client._MEMORY = sys.argv[1]
+candidate = Candidate(make_task("assert f(1) == 2"), 0, "def f(x): return x + 1")
+with Sandbox(SandboxSettings(), workers=1) as sandbox:
+    (execution,) = sandbox.execute([candidate])
+print(execution.verdict, execution.message)
+"""
+
+
+def test_a_full_scratch_disk_is_an_infrastructure_error(small_disk):
+    said = run_in("container", "-c", FULL, str(small_disk)).stdout
+    assert said.startswith("infrastructure_error"), said
+    assert "no space left for scratch files" in said
+    assert list(small_disk.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["container", "user", "user-container"])
