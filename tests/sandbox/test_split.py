@@ -285,6 +285,8 @@ def test_set_up_code_that_the_test_needs_runs_on_its_side(test, expressions, val
         ("f(1) == x", "x = 1 / 0"),
         ("f(1) == x", "if True: x = 1"),
         ("f(1) == x", "import random as x"),
+        ("f(1) == e", "e = 1\nfrom math import *"),
+        ("f(1) == g(1)", "from random import *"),
         ("f(1) == fractions.Fraction(1, 2)", ""),
         ("close(f(1), 2)", "def close(a, b): return g(a) == b"),
         ("close(f(1), 2)", "k = 1\ndef close(a, b): return a == k\nk = g(1)"),
@@ -295,6 +297,10 @@ def test_set_up_code_that_the_test_needs_runs_on_its_side(test, expressions, val
 )
 def test_what_needs_the_candidate_does_not_run_outside(test, setup):
     assert split_assert(f"assert {test}", "f", setup) is None
+
+
+def test_an_import_does_not_take_the_place_of_the_entry_point():
+    assert split_assert("assert gcd(4, 6) == 2", "gcd", "from math import *").expressions
 
 
 def test_values_of_set_up_code_are_fresh_for_each_test():

@@ -221,50 +221,60 @@ class SetUp:
 
     def __init__(self, text: str, entry_point: str):
         self._text = text
+        self._entry_point = entry_point
         self.known: dict[str, Any] = {**_BUILTINS, **_PRESENT}
         self.known.pop(entry_point, None)
         self.helpers: set[str] = set()
         self.imports: dict[str, Any] = {}
+        self.made: set[str] = set()
         self._statements: list[_Statement] = []
-        outside: list[ast.stmt] = []
-        namespace: dict[str, Any] = {"__builtins__": _NAMESPACE}
         splitter = _Splitter(self, entry_point)
+        namespace: dict[str, Any] = {"__builtins__": _NAMESPACE}
+        outside: list[ast.stmt] = []
         for node in parse(text):
-            bound = _bound(node)
+            bound, names = _bound(node), _names(node)
             hideable = False
             if isinstance(node, ast.Import | ast.ImportFrom):
-                for name in bound:
-                    self.known.pop(name, None)
-                self.imports |= (found := _imported(node))
-                self.known |= found
-                namespace |= found
+                self._forget(bound)
+                self._import(node)
+                namespace |= self.imports
             else:
                 try:
                     statement = ast.fix_missing_locations(splitter.statement_outside(node))
                     guard.start_clock()
                     exec(_compiled([statement]), namespace)
                     self.known |= {name: namespace[name] for name in bound}
+                    self.made |= bound
                     outside.append(statement)
                     hideable = True
                 except Exception:  # it needs the candidate, or fails as it will do there
-                    self.helpers -= bound
-                    changed = {n for n in _names(node) if _is_mutable(self.known.get(n))}
-                    for name in bound | changed:
-                        self.known.pop(name, None)
-            self._statements.append(_Statement(node, bound, _names(node), hideable))
-        broken = True
-        while broken:  # they use what the candidate's side changes further down
-            broken = {
-                name
-                for statement in self._statements
-                for name in statement.bound & self.helpers
-                if not all(map(splitter.is_known, _free(statement.node)))
-            }
-            self.helpers -= broken
-            for name in broken:
-                del self.known[name]
+                    changed = (n for n in names if _is_mutable(self.known.get(n)))
+                    self._forget(bound.union(changed))
+            self._statements.append(_Statement(node, bound, names, hideable))
         self.code = _compiled(outside)
-        self.made = {name for s in self._statements if s.hideable for name in s.bound}
+        broken = {""}
+        while broken:  # by what the candidate's side binds after them
+            functions = ((s.bound & self.helpers, s.node) for s in self._statements)
+            broken = set().union(
+                *(
+                    names
+                    for names, node in functions
+                    if not all(map(splitter.is_known, _free(node)))
+                )
+            )
+            self._forget(broken)
+
+    def _forget(self, names: set[str]) -> None:
+        self.helpers -= names
+        for name in names:
+            self.known.pop(name, None)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        found = _imported(node)
+        # `code` would bind these again.
+        self._forget(self.made.intersection(found))
+        for name in found.keys() - self.made - {self._entry_point}:
+            self.known[name] = self.imports[name] = found[name]
 
     def inside(self, inside: set[str], outside: set[str]) -> str:
         """The code for the candidate's process, whose side of the tests uses the names `inside`:
@@ -420,7 +430,7 @@ class _Splitter:
 
     def _cut(self, node: ast.expr) -> ast.expr:
         self.expressions.append(node)
-        return _call(_VALUE, ast.Constant(len(self.expressions) - 1))
+        return _calling(_VALUE, ast.Constant(len(self.expressions) - 1))
 
     # ------------------------------------------------------------ the test's part
 
@@ -463,7 +473,7 @@ class _Splitter:
             return self._parts(node)
         node = self._parts(node)
         name = guard.operator_name(type(node.op))
-        return _call(name, node.left, node.right) if name else node
+        return _calling(name, node.left, node.right) if name else node
 
     def _set(self, node: ast.Set) -> ast.expr:
         if any(isinstance(part, ast.Starred) for part in node.elts):
@@ -505,7 +515,7 @@ class _Splitter:
             ast.keyword(keyword.arg, self._argument(keyword.value)) for keyword in node.keywords
         ]
         if isinstance(method, ast.Attribute) and method.attr in guard.SET_METHODS:
-            node.args = [_call("__set", part) for part in node.args]
+            node.args = [_calling("__set", part) for part in node.args]
         return node
 
     def _argument(self, node: ast.expr) -> ast.expr:
@@ -540,7 +550,7 @@ class _Splitter:
             for loop in node.generators:
                 items = first if not loops else self.rewrite(loop.iter)
                 conditions = [self.rewrite(part) for part in loop.ifs]
-                items = _call(guard.TICKED, items)
+                items = _calling(guard.TICKED, items)
                 loops.append(ast.comprehension(loop.target, items, conditions, loop.is_async))
             for field in ("elt", "key", "value"):
                 if hasattr(node, field):
@@ -551,7 +561,7 @@ class _Splitter:
     def _lambda(self, node: ast.Lambda) -> ast.expr:
         self._check_arguments(node.args)
         with self._inner(node):
-            return ast.Lambda(node.args, _call(guard.TICK, self.rewrite(node.body)))
+            return ast.Lambda(node.args, _calling(guard.TICK, self.rewrite(node.body)))
 
     def _check_arguments(self, arguments: ast.arguments) -> None:
         for part in [*arguments.defaults, *filter(None, arguments.kw_defaults)]:
@@ -617,7 +627,7 @@ class _Splitter:
         self._setup.known[node.name] = self._helper
         self._setup.helpers.add(node.name)
         with self._inner(node):
-            node.body = [ast.Expr(_call(guard.TICK)), *map(self._statement, node.body)]
+            node.body = [ast.Expr(_calling(guard.TICK)), *map(self._statement, node.body)]
         return node
 
     def _statement(self, node: ast.stmt) -> ast.stmt:
@@ -634,11 +644,11 @@ class _Splitter:
             node.orelse = [*map(self._statement, node.orelse)]
             if isinstance(node, ast.For):
                 _check_target(node.target)
-                node.iter = _call(guard.TICKED, self.rewrite(node.iter))
+                node.iter = _calling(guard.TICKED, self.rewrite(node.iter))
             else:
                 node.test = self.rewrite(node.test)
             if isinstance(node, ast.While):
-                node.body.insert(0, ast.Expr(_call(guard.TICK)))
+                node.body.insert(0, ast.Expr(_calling(guard.TICK)))
         else:
             node = _assignment(node)
             node.value = self.rewrite(node.value)
@@ -681,5 +691,5 @@ def _chain(node: ast.expr) -> Iterator[ast.expr]:
         yield node
 
 
-def _call(name: str, *arguments: ast.expr) -> ast.Call:
+def _calling(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
