@@ -37,6 +37,7 @@ HARMLESS = {
     *("reads the sandbox's own code", "imports an installed package", "reads installed packages"),
     *("reaches its parent's pipes as files", "reads its parent's memory as a file"),
     *("makes a device", "marks a file of another", "kills its parent's threads"),
+    "reaches the pipes of all others as files",
 }
 
 
