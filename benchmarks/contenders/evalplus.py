@@ -1,6 +1,7 @@
 """evalplus's checker, in a pool of processes as its `evaluate` runs it.
 
-Only the checker: `evaluate` itself would import clients of language models, and fork slower.
+Only the checker, in a process that is smaller than that of `evaluate` (evalplus_evaluate.py). The
+pool forks its processes when it is first asked: from a trainer, if its user has become one by then.
 """
 
 from concurrent.futures import ProcessPoolExecutor
