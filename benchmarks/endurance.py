@@ -5,7 +5,6 @@ import os
 import random
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,8 +64,8 @@ _KINDS = {
 
 
 def measure_endurance(count: int, cores: int, every: int = 1000) -> dict[str, Any]:
-    """What this process and the sandbox's take up after `every` so many of `count` candidates, and
-    executions a second and core since the time before.
+    """What this process and the sandbox's take up, each time after so many of `count` candidates,
+    and executions a second and core since the time before.
 
     Raises:
         RlvfError: a verdict is not what that kind of candidate must get, or something is left.
@@ -93,7 +92,8 @@ def measure_endurance(count: int, cores: int, every: int = 1000) -> dict[str, An
             time.sleep(_LOOK)
         if left := [*_sessions(leaders), *filter(os.path.exists, folders)]:
             raise RlvfError(f"the sandbox leaves behind: {', '.join(map(str, left))}")
-    return {"executions": count, "cores": cores, "kinds": Counter(kinds), "samples": samples}
+    numbers = {kind: kinds.count(kind) for kind in _KINDS}
+    return {"executions": count, "cores": cores, "kinds": numbers, "samples": samples}
 
 
 def _candidates(kinds: list[str]) -> Iterator[Candidate]:

@@ -79,7 +79,7 @@ def markdown(results: dict[str, Any]) -> str:
         )
     if part := results.get("lint"):
         parts.append(
-            f"The same {part['snippets']} solutions checked by Ruff, on {part['cores']} cores; "
+            f"**Ruff.** The same {part['snippets']} solutions checked, on {part['cores']} cores; "
             f"medians of {part['repeat']} repetitions and of their ratios:\n\n"
             + _table(
                 ["", "snippets/s", "lowest", "highest", "batch ÷ this"],
@@ -91,9 +91,9 @@ def markdown(results: dict[str, Any]) -> str:
             [_REWARDS[policy], *_numbers(row, ".1%")] for policy, row in part["policies"].items()
         ]
         parts.append(
-            f"Share of the time that goes into rewards while {part['model']} is trained as at mini "
-            f"scale; median of {part['generations']} generations with their optimiser steps:\n\n"
-            + _table(["reward", "share", "lowest", "highest"], rows)
+            f"**A training's share.** What of the time goes into rewards while {part['model']} is "
+            f"trained as at mini scale; median of {part['generations']} generations with their "
+            "optimiser steps:\n\n" + _table(["reward", "share", "lowest", "highest"], rows)
         )
     parts.append(_origin(results))
     return "\n\n".join(parts) + "\n"

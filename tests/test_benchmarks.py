@@ -130,7 +130,7 @@ def test_what_hangs_is_ended_with_all_that_it_started(tmp_path, monkeypatch):
 def test_endurance_says_what_is_taken_up_from_first_to_last():
     found = measure_endurance(200, cores=2, every=50)
     assert sum(found["kinds"].values()) == 200
-    assert set(found["kinds"]) > {"passing", "crashing", "hoarding", "forbidden"}
+    assert all(found["kinds"].values())
     assert [sample["executions"] for sample in found["samples"]] == [50, 100, 150, 200]
     for sample in found["samples"]:
         assert sample["rate"] > 0
