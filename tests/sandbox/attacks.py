@@ -35,6 +35,9 @@ _ABSENT = "the expected value is never in the candidate's process"
 _SECCOMP = "seccomp"
 _FILES = "Landlock; a root of its own"
 _TIME = "time limits, kept by the server"
+_SCRATCH = (
+    "the scratch folder's size, which the kernel keeps; without a root of its own there is none"
+)
 
 FORGERY = {
     "leaves with success at import": Attack("import sys; sys.exit(0)", _OUTSIDE),
@@ -132,6 +135,40 @@ FORGERY = {
         "import itertools\ndef f(x): return map('value-{{:04x}}'.format, itertools.count())",
         "an iterator is a list of limited length",
     ),
+    "searches its memory for others' answers": Attack(
+        _C
+        + """
+import re
+libc.write.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t]
+libc.sbrk.restype = ctypes.c_void_p
+def pages():
+    r, w = os.pipe()
+    top = libc.sbrk(0) >> 20
+    marks = {{id(o) >> 20 for o in __import__('gc').get_objects()}} | {{*range(top - 64, top + 1)}}
+    for mark in {{m + n for m in marks for n in range(-2, 3)}}:
+        for page in range(mark << 20, (mark + 1) << 20, 4096):
+            if libc.write(w, page, 1) == 1:  # it can be read
+                os.read(r, 1)
+                yield ctypes.string_at(page, 4096)
+def f(x):
+    for page in pages():
+        for found in re.finditer(rb'"(value-[0-9a-f]{{4}})"', page):
+            return found[1].decode()
+""",
+        "what passes through a server is wiped; jobs are read by candidates alone",
+    ),
+    "sends each byte of a result alone": Attack(
+        "import os, struct\ntext = b'[\"ok\"]'\n"
+        "for b in struct.pack('!I', len(text)) + text: os.write(3, bytes([b]))\n"
+        "while True: os.write(3, b'\\0')",
+        "frames are parsed with care",
+    ),
+    "writes results while it dies": Attack(
+        "import os, threading\ndef send():\n"
+        " while True: os.write(3, b'\\0\\0\\0\\x0f[[\"value\", 1.0]]')\n"
+        "threading.Thread(target=send, daemon=True).start()\nos._exit(0)",
+        _OUTSIDE,
+    ),
 }
 
 TIME = {
@@ -180,6 +217,56 @@ TIME = {
         "for i in range(4): threading.Thread(target=burn).start()\ndef f(x): burn()",
         "processor time is that of all threads",
     ),
+    "sends half a result and waits": Attack(
+        "import os, time\nos.write(3, b'\\0\\0\\0\\6[\"ok\"]\\0\\0')\ntime.sleep(60)", _TIME
+    ),
+    "sends empty results without end": Attack(
+        "import os\nwhile True: os.write(3, bytes(65536))", "no more than are due are counted"
+    ),
+    "empties the pipe that the server reads": Attack(
+        """
+import os, fcntl, struct, time
+one, two = (os.open(f'/proc/self/fd/{{n}}', os.O_RDONLY | os.O_NONBLOCK) for n in (1, 2))
+def waiting(d): return struct.unpack('i', fcntl.ioctl(d, 0x541B, b'    '))[0]
+now = time.perf_counter
+for i in range(100000):
+    end = now() + (i % 200) * 1e-6
+    os.write(1, b'x')
+    while now() < end: pass
+    try: os.read(one, 10)
+    except BlockingIOError: continue
+    os.write(2, b'%d ' % i)
+    end = now() + 0.02
+    while waiting(two) and now() < end: pass
+    if waiting(two): break
+time.sleep(60)
+""",
+        "the server never waits in a read; a root of its own",
+    ),
+    "ends its main thread": Attack(
+        _C + "import threading\ndef burn():\n while True: pass\n"
+        "threading.Thread(target=burn).start()\nlibc.syscall(60, 0)",
+        _TIME,
+    ),
+    "ends its main thread and cannot be heard": Attack(
+        _C + "import threading\ndef burn():\n for d in range(4): os.close(d)\n while True: pass\n"
+        "threading.Thread(target=burn).start()\nlibc.syscall(60, 0)",
+        _TIME,
+    ),
+    "interrupts itself without end": Attack(
+        "import signal\nsignal.signal(signal.SIGALRM, lambda *a: None)\n"
+        "signal.setitimer(0, 1e-6, 1e-6)\nwhile True: pass",
+        _TIME,
+    ),
+    "stops itself": Attack(
+        "import signal, time\nsignal.raise_signal(signal.SIGSTOP)\ntime.sleep(60)", _SECCOMP
+    ),
+    "locks every byte of a file": Attack(
+        "import fcntl, struct, os\nd = os.open('a', os.O_RDWR | os.O_CREAT)\n"
+        "for i in range(10**9):\n"
+        " fcntl.fcntl(d, 6, struct.pack('hhqqi4x', 1, 0, 2 * i, 1, 0))",
+        _TIME,
+    ),
 }
 
 EXHAUSTION = {
@@ -215,11 +302,11 @@ EXHAUSTION = {
     "fills the disk": Attack(
         "for i in range(100):\n with open(str(i), 'wb') as file: file.write(bytes(8 << 20))\n"
         "import time; time.sleep(0.3)\n" + RIGHT,
-        "the scratch folder's size, kept by the kernel or measured by the server",
+        _SCRATCH,
     ),
     "makes files without number": Attack(
-        "for i in range(5000): open(str(i), 'w').close()\nimport time; time.sleep(0.3)\n" + RIGHT,
-        "the scratch folder's number of files, likewise",
+        "for i in range(5000): open(str(i), 'w').close()\n" + RIGHT,
+        _SCRATCH,
     ),
     "prints without end": Attack(
         "import os\nwhile True: os.write(1, b'x' * 65536)", "only a tail is kept; time limits"
@@ -254,6 +341,84 @@ EXHAUSTION = {
     ),
     "raises an exception that cannot be shown": Attack(
         "class E(Exception):\n def __str__(self):\n  while True: pass\ndef f(x): raise E", _TIME
+    ),
+    "keeps shared memory by one page of it": Attack(
+        _C + "libc.mmap.restype = ctypes.c_void_p\n"
+        "libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]\nfor i in range(6):\n"
+        " p = libc.mmap(None, ctypes.c_size_t(1 << 26), 3, 0x8021, -1, 0)\n"
+        " if p in (None, 2**64 - 1): raise MemoryError\n"
+        " libc.munmap(p + 4096, (1 << 26) - 4096)\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of mmap",
+    ),
+    "makes a table of descriptors for each thread": Attack(
+        _C + "import threading, time\ncounts = []\ndef fill():\n"
+        " libc.syscall(436, 60, 60, 2)\n n = 0\n try:\n  while True: os.dup(0); n += 1\n"
+        " except OSError: counts.append(n)\n time.sleep(1)\n"
+        "for i in range(4): threading.Thread(target=fill, daemon=True).start()\n"
+        "time.sleep(0.1)\nassert sum(counts) > 64\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of close_range",
+    ),
+    "makes a thread with files of its own": Attack(
+        _C + "import mmap\n"
+        "m = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7)\n"
+        "m.write(bytes.fromhex('b838000000bf000b050031f631d24d31d24d31c00f0585c074044863c0c3'\n"
+        "                      'b8220000000f05ebf7'))  # clone, then pause\n"
+        "call = ctypes.addressof(ctypes.c_char.from_buffer(m))\n"
+        "assert ctypes.CFUNCTYPE(ctypes.c_long)(call)() > 0\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of clone",
+    ),
+    "starts threads in machine code": Attack(
+        _C + "import mmap\n"
+        "m = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7)\n"
+        "m.write(bytes.fromhex('4989ffb838000000bf000f050031f631d24d31d24d31c00f0585c0740b78'\n"
+        "                      '1249ffcf75df4c89f8c3b8220000000f05ebf74863c0c3'))  # clone, pause\n"
+        "call = ctypes.addressof(ctypes.c_char.from_buffer(m))\n"
+        "assert ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_long)(call)(12000) == 0\n" + RIGHT,
+        "rlimit on threads",
+    ),
+    "enlarges a pipe": Attack(
+        "import fcntl, os\nfcntl.fcntl(os.pipe()[0], 1031, 1 << 20)\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of fcntl",
+    ),
+    "forces a socket's buffer to be large": Attack(
+        "import socket\na, b = socket.socketpair()\n"
+        "a.setsockopt(socket.SOL_SOCKET, 32, 1 << 30)\n" + RIGHT,
+        "no capabilities",
+    ),
+    "passes descriptors to itself": Attack(
+        "import socket\na, b = socket.socketpair()\nsocket.send_fds(a, [b'x'], [0])\n" + RIGHT,
+        _SECCOMP,
+    ),
+    "keeps removed files": Attack(
+        "import os\nkept = []\nfor i in range(50):\n"
+        " kept.append(os.open(str(i), os.O_RDWR | os.O_CREAT))\n os.unlink(str(i))\n"
+        " os.posix_fallocate(kept[-1], 0, 1 << 24)\n" + RIGHT,
+        _SCRATCH,
+    ),
+    "keeps files without a name": Attack(
+        "import os\nfor i in range(50):\n"
+        " os.posix_fallocate(os.open('.', os.O_RDWR | os.O_TMPFILE), 0, 1 << 24)\n" + RIGHT,
+        _SCRATCH,
+    ),
+    "hides space beyond the end of files": Attack(
+        _C
+        + "libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]\n"
+        "for i in range(50): c('fallocate', os.open(str(i), 66), 1, 0, 1 << 24)\n" + RIGHT,
+        _SCRATCH,
+    ),
+    "makes and removes files without end": Attack(
+        "import os\nwhile True:\n for i in range(20): open(str(i), 'w').close()\n"
+        " for i in range(20): os.unlink(str(i))",
+        _TIME,
+    ),
+    "renames files without end": Attack(
+        "import os\nopen('a', 'w').close()\nwhile True: os.rename('a', 'b'); os.rename('b', 'a')",
+        _TIME,
+    ),
+    "nests event queues": Attack(
+        "import select\nqueues = [select.epoll()]\nfor i in range(40):\n"
+        " queues.append(select.epoll()); queues[-1].register(queues[-2].fileno(), 1)\n" + RIGHT,
+        "the kernel's limit on nesting",
     ),
 }
 
@@ -377,6 +542,51 @@ PROCESSES = {
     "calls the kernel under another number": Attack(
         _C + "c('syscall', 0x40000000 | 41, 2, 1, 0)\n" + RIGHT, _SECCOMP
     ),
+    "kills itself by raising a signal": Attack(
+        "import signal\nsignal.raise_signal(signal.SIGKILL)\n" + RIGHT, _SECCOMP
+    ),
+    "ignores the processor's limit": Attack(
+        "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass", _TIME
+    ),
+    "hides a process in the upper half of an argument": Attack(
+        _C + "libc.syscall.argtypes = [ctypes.c_long] * 5\nlimit = (ctypes.c_uint64 * 2)(0, 0)\n"
+        "c('syscall', 302, 1 << 32, 0, ctypes.addressof(limit), 0)\n" + RIGHT,
+        _SECCOMP,
+    ),
+    "hides a limit in the upper half of an argument": Attack(
+        _C + "libc.syscall.argtypes = [ctypes.c_long] * 5\nlimit = (ctypes.c_uint64 * 2)(1, 1)\n"
+        "c('syscall', 302, 0, (1 << 32) | 7, ctypes.addressof(limit), 0)\n" + RIGHT,
+        _SECCOMP,
+    ),
+    "hides an option of prctl in the same way": Attack(
+        _C + "libc.syscall.argtypes = [ctypes.c_long] * 6\n"
+        "c('syscall', 157, (1 << 32) | 1, 0, 0, 0, 0)\n" + RIGHT,
+        _SECCOMP,
+    ),
+    "hides a command of fcntl in the same way": Attack(
+        _C + "libc.syscall.argtypes = [ctypes.c_long] * 4\n"
+        "c('syscall', 72, os.pipe()[0], (1 << 32) | 8, os.getppid())\n" + RIGHT,
+        _SECCOMP,
+    ),
+    "hides a fork in the same way": Attack(
+        _C + "libc.syscall.argtypes = [ctypes.c_long] * 6\n"
+        "if libc.syscall(56, (1 << 40) | 17, 0, 0, 0, 0) == 0: libc._exit(0)\n" + RIGHT,
+        _SECCOMP,
+    ),
+    "has a socket signal its parent": Attack(
+        "import fcntl, os, socket, struct\n"
+        "fcntl.ioctl(socket.socketpair()[0], 0x8902, struct.pack('i', os.getppid()))\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of ioctl",
+    ),
+    "pushes a character into a terminal": Attack(
+        "import fcntl\nfcntl.ioctl(0, 0x5412, b'x')\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of ioctl",
+    ),
+    "reaches a vsyscall": Attack(
+        _C + "call = ctypes.CFUNCTYPE(ctypes.c_long, ctypes.c_long)(0xffffffffff600400)\n"
+        "call(8)\nraise SystemExit",
+        "a crash",
+    ),
 }
 
 FILES = {
@@ -468,6 +678,23 @@ FILES = {
         "import os, stat\nos.mknod('a', stat.S_IFCHR | 0o666, os.makedev(1, 3))\n" + RIGHT, _SECCOMP
     ),
     "watches files of others": Attack(_C + "c('inotify_init')\n" + RIGHT, _SECCOMP),
+    "makes a device by renaming": Attack(
+        _C + "open('a', 'w').close()\nc('syscall', 316, -100, b'a', -100, b'b', 4)\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of renameat2",
+    ),
+    "moves its scratch folder away": Attack(
+        "import os\nos.rename(os.getcwd(), '../x')\n" + RIGHT, _FILES
+    ),
+    "leaves files with names that are no text": Attack(
+        "import os\nfor i in range(1, 256):\n if i not in (46, 47):\n"
+        "  os.close(os.open(bytes([i]) * 255, os.O_CREAT | os.O_WRONLY, 0))\ndef f(x): return 0",
+        "the scratch folder is cleared",
+    ),
+    "leaves files that nobody may open": Attack(
+        "import os\nos.umask(0o777)\n"
+        "for i in range(50): os.close(os.open(str(i), os.O_CREAT, 0o4000))\ndef f(x): return 0",
+        "the scratch folder is cleared",
+    ),
 }
 
 NETWORK = {
@@ -496,6 +723,15 @@ NETWORK = {
     ),
     "talks to the kernel's network": Attack(
         "import socket\nsocket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)\n" + RIGHT, _SECCOMP
+    ),
+    "makes a pair of datagram sockets, hidden": Attack(
+        _C + "libc.syscall.argtypes = [ctypes.c_long] * 5\npair = (ctypes.c_int * 2)()\n"
+        "c('syscall', 53, 1, (1 << 32) | 2, 0, ctypes.addressof(pair))\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of socketpair",
+    ),
+    "makes a pair of packet sockets": Attack(
+        "import socket\nsocket.socketpair(type=socket.SOCK_SEQPACKET)\n" + RIGHT,
+        f"{_SECCOMP}, by the arguments of socketpair",
     ),
 }
 

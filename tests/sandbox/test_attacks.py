@@ -37,7 +37,9 @@ HARMLESS = {
     *("reads the sandbox's own code", "imports an installed package", "reads installed packages"),
     *("reaches its parent's pipes as files", "reads its parent's memory as a file"),
     *("makes a device", "marks a file of another", "kills its parent's threads"),
-    "reaches the pipes of all others as files",
+    *("reaches the pipes of all others as files", "makes a device by renaming"),
+    *("leaves files that nobody may open", "leaves files with names that are no text"),
+    "moves its scratch folder away",
 }
 
 
@@ -143,8 +145,14 @@ def test_the_attack_works_where_nothing_stops_it(surroundings, canary, tmp_path,
 )
 def test_a_candidate_changes_nothing_for_the_next(sandbox, first, then):
     codes = [f"{code}\n{RIGHT}" for code in (first, then)]
-    executions = sandbox.execute([Candidate(TASK, n, code) for n, code in enumerate(codes)])
-    assert [(e.verdict, e.message) for e in executions] == [("passed", "")] * 2
+    one, two = sandbox.execute([Candidate(TASK, n, code) for n, code in enumerate(codes)])
+    assert one.verdict == ("passed" if has_scratch(one) or "open(" not in first else "blocked")
+    assert (two.verdict, two.message) == ("passed", "")
+
+
+def has_scratch(execution):
+    """Whether files can be made: only in a root of its own."""
+    return "namespaces" in execution.isolation
 
 
 # ---------------------------------------------------------------- what honest candidates may do
@@ -157,7 +165,6 @@ def test_a_candidate_changes_nothing_for_the_next(sandbox, first, then):
         "from concurrent.futures import ThreadPoolExecutor\n"
         "with ThreadPoolExecutor(8) as pool: assert sum(pool.map(abs, range(9))) == 36",
         "import asyncio\nasync def g(): await asyncio.sleep(0)\nasyncio.run(g())",
-        "import tempfile\nwith tempfile.TemporaryFile() as file: file.write(b'x')",
         "import sqlite3\nassert sqlite3.connect(':memory:').execute('select 1').fetchone() == (1,)",
         "import sys, threading\nsys.setrecursionlimit(10**6)\nthreading.stack_size(1 << 26)\n"
         "def deep(n): return n and deep(n - 1)\n"
@@ -175,6 +182,15 @@ def test_a_candidate_changes_nothing_for_the_next(sandbox, first, then):
 def test_honest_candidates_can(sandbox, code):
     (execution,) = sandbox.execute([Candidate(TASK, 0, f"{code}\n{RIGHT}")])
     assert (execution.verdict, execution.message) == ("passed", "")
+
+
+def test_files_can_be_made_in_a_root_of_its_own_only(sandbox):
+    code = f"import tempfile\nwith tempfile.TemporaryFile() as file: file.write(b'x')\n{RIGHT}"
+    (execution,) = sandbox.execute([Candidate(TASK, 0, code)])
+    expected = (
+        ("passed", None) if has_scratch(execution) else ("runtime_error", "FileNotFoundError")
+    )
+    assert (execution.verdict, execution.error_type) == expected
 
 
 def test_threads_end_with_their_candidate(sandbox, processes):

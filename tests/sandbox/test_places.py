@@ -85,27 +85,6 @@ def test_below_the_minimum_nothing_is_run(place, minimum, named):
         assert text in said
 
 
-# A full disk for scratch folders: no candidate's fault.
-FULL = """
-import sys
-from rlvf.config import SandboxSettings
-from rlvf.sandbox import Candidate, Sandbox, client
-from tests.sandbox.conftest import make_task
-client._MEMORY = sys.argv[1]
-candidate = Candidate(make_task("assert f(1) == 2"), 0, "def f(x): return x + 1")
-with Sandbox(SandboxSettings(), workers=1) as sandbox:
-    (execution,) = sandbox.execute([candidate])
-print(execution.verdict, execution.message)
-"""
-
-
-def test_a_full_scratch_disk_is_an_infrastructure_error(small_disk):
-    said = run_in("container", "-c", FULL, str(small_disk)).stdout
-    assert said.startswith("infrastructure_error"), said
-    assert "no space left for scratch files" in said
-    assert list(small_disk.iterdir()) == []
-
-
 @pytest.mark.parametrize("place", ["container", "user", "user-container"])
 def test_every_attack_fails_there_too(place):
     attacks = HERE / "test_attacks.py"

@@ -168,7 +168,7 @@ class Sandbox:
         used = 0.0
         for job in self._plan(task):
             try:
-                reply = self._run(server, self._request(job, code, used))
+                reply = self._run(server, self._limits(job, used), _content(job, code))
             except _ServerLost as error:
                 finding = judge.Finding("infrastructure_error", None, f"the sandbox: {error}")
                 return judge.unrun(task, sample_id, finding)
@@ -187,15 +187,10 @@ class Sandbox:
             known = self._plans[id(task)] = (task, judge.plan(task))
         return known[1]
 
-    def _request(self, job: judge.Job, code: str, used: float) -> dict:
+    def _limits(self, job: judge.Job, used: float) -> dict:
         settings = self._settings
         total = max(settings.total_timeout - used, 0.01)
         return {
-            "name": job.name,
-            "code": code,
-            "setup": job.setup,
-            "stdin": job.stdin,
-            "steps": job.steps,
             "frames": job.frames,
             "until_exit": job.until_exit,
             "timeout": settings.timeout,
@@ -207,16 +202,26 @@ class Sandbox:
             "output": job.output_bytes(settings.output_kb << 10),
         }
 
-    def _run(self, server: "_Server", request: dict) -> judge.Reply:
+    def _run(self, server: "_Server", limits: dict, content: dict) -> judge.Reply:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return server.run(request)
+                return server.run(limits, content)
             except _ServerLost:
                 server.end()
                 if attempt == _ATTEMPTS:
                     raise
                 time.sleep(_PAUSE * attempt)
         raise AssertionError("not reached")
+
+
+def _content(job: judge.Job, code: str) -> dict:
+    return {
+        "name": job.name,
+        "code": code,
+        "setup": job.setup,
+        "stdin": job.stdin,
+        "steps": job.steps,
+    }
 
 
 class _ServerLost(Exception):
@@ -265,7 +270,9 @@ class _Server:
             except OSError as error:
                 raise _ServerLost(f"its process cannot be started: {error}") from error
         self._unpacker = wire.Unpacker()
-        self._send({"folder": self._folder, "filters": [program.hex() for program in filters]})
+        os.set_blocking(self._process.stdin.fileno(), False)
+        filters = [program.hex() for program in filters]
+        self._send(time.monotonic() + _PATIENCE, {"folder": self._folder, "filters": filters})
 
     def greet(self) -> dict[str, str]:
         """Wait for a process that was started: the layers that it lacks, each with the reason.
@@ -286,32 +293,43 @@ class _Server:
 
     def end(self) -> None:
         """End the process, which removes what it left. The next `run` starts another one."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process.stdin.close()
+            self._process.stdout.close()
+            self._process = None
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
-    def run(self, request: dict) -> judge.Reply:
+    def run(self, limits: dict, content: dict) -> judge.Reply:
         """Have one job done. Raises _ServerLost."""
         if self._process is None:
             self._restart()
-        self._send(request)
-        frames = []
-        deadline = time.monotonic() + request["total_wall"] + _PATIENCE
+        deadline = time.monotonic() + limits["total_wall"] + _PATIENCE
+        self._send(deadline, limits, content)
+        results = b""
         while True:
             for frame in self._receive(deadline):
-                if frame[:1] == b"c":
-                    frames.append(frame[1:])
-                    continue
-                return _reply(request, frames, frame)
+                kind, content = frame[:1], frame[1:]
+                if kind == b"c":
+                    results += content
+                elif kind == b"s":
+                    fields = json.loads(content)
+                    if fields["end"] == "infrastructure":
+                        raise _ServerLost(f"it cannot run a candidate: {fields['message']}")
+                elif kind == b"o":
+                    stdout = content.decode(errors="replace")
+                else:
+                    stderr = content.decode(errors="replace")
+                    frames = wire.Unpacker().feed(results)[: limits["frames"]]
+                    return _checked(
+                        judge.Reply(frames, **fields, stdout=stdout, stderr=stderr), limits
+                    )
 
     def _restart(self) -> None:
         before = self.layers
@@ -321,34 +339,37 @@ class _Server:
             self.layers = before
             raise _ServerLost("its new process is not confined as the first one was")
 
-    def _send(self, content: dict) -> None:
+    def _send(self, deadline: float, *contents: dict) -> None:
+        descriptor = self._process.stdin.fileno()
+        data = b"".join(wire.frame(json.dumps(content).encode()) for content in contents)
         try:
-            wire.write(self._process.stdin.fileno(), wire.frame(json.dumps(content).encode()))
+            while data:
+                self._wait(descriptor, select.POLLOUT, deadline)
+                data = data[os.write(descriptor, data) :]
         except OSError as error:
             raise _ServerLost(f"its process cannot be reached: {error}") from error
 
     def _receive(self, deadline: float) -> list[bytes]:
         """The next frames, at least one."""
         descriptor = self._process.stdout.fileno()
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
         while True:
-            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise _ServerLost("its process is silent")
+            self._wait(descriptor, select.POLLIN, deadline)
             data = os.read(descriptor, _CHUNK)
             if not data:
                 raise _ServerLost("its process has ended")
             if frames := self._unpacker.feed(data):
                 return frames
 
+    def _wait(self, descriptor: int, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(descriptor, event)
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise _ServerLost("its process is silent")
 
-def _reply(request: dict, frames: list[bytes], summary: bytes) -> judge.Reply:
-    fields = json.loads(summary[1:])
-    if fields["end"] == "infrastructure":
-        raise _ServerLost(f"it cannot run a candidate: {fields['message']}")
-    reply = judge.Reply(frames, **fields)
+
+def _checked(reply: judge.Reply, limits: dict) -> judge.Reply:
     killed = reply.end == "exit" and reply.status == -signal.SIGKILL
-    if killed and reply.cpu_seconds < request["cpu"]:
+    if killed and reply.cpu_seconds < limits["cpu"]:
         # Neither the server did that nor a limit, and the candidate has no means to.
         raise _ServerLost("something outside, for want of memory perhaps, killed a candidate")
     return reply

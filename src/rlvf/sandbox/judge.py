@@ -271,9 +271,11 @@ class ProgramJob:
         return self.test.stdin
 
     def output_bytes(self, wanted: int) -> int:
-        """Enough to compare all of it, with room for what does not count: white space, digits."""
+        """Enough to compare all of it, with room for what does not count: white space, digits.
+        A power of two, since the candidate could find this number."""
         room = 16 if self.test.atol else 2
-        return max(wanted, room * len(self.test.stdout.encode("utf-8", "replace")) + 4096)
+        needed = room * len(self.test.stdout.encode("utf-8", "replace")) + 4096
+        return max(wanted, 1 << needed.bit_length())
 
     def milliseconds(self, place: int, reply: Reply) -> float:
         return reply.seconds * 1000

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pyseccomp import Arg, SyscallFilter
 
 _ALLOWED = """
-brk mmap munmap mremap mprotect madvise msync mincore membarrier read write readv writev pread64
-pwrite64 lseek close close_range dup dup2 dup3 fstat stat lstat newfstatat statx statfs fstatfs
+brk munmap mremap mprotect madvise msync mincore membarrier read write readv writev pread64
+pwrite64 lseek close dup dup2 dup3 fstat stat lstat newfstatat statx statfs fstatfs
 access faccessat faccessat2 getdents getdents64 readlink readlinkat getcwd chdir fchdir rename
-renameat renameat2 unlink unlinkat ftruncate fallocate fsync fdatasync umask copy_file_range
+renameat unlink unlinkat ftruncate fallocate fsync fdatasync umask copy_file_range
 sendfile fadvise64 pipe pipe2 eventfd2 poll ppoll select pselect6 epoll_create epoll_create1
 epoll_ctl epoll_wait epoll_pwait sendto recvfrom shutdown getsockname getpeername setsockopt
 getsockopt getpid gettid getppid getpgrp getpgid getsid getuid geteuid getgid getegid getgroups
@@ -57,11 +57,12 @@ clock_settime adjtimex clock_adjtime landlock_create_ruleset seccomp
 # By the value of their arguments. Commands of fcntl: duplicate, flags, record locks. Not: whom to
 # send which signal (SETOWN, SETSIG), sizes of pipes. Of ioctl: is it a terminal, its size, how
 # much is there to read, blocking or not, close on exec.
-_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1031)
+_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _PRCTL = (15, 16)  # a thread's name
 _RLIMIT_STACK = 3
-_CLONE_THREAD = 0x10000
+_CLONE_THREAD, _CLONE_FILES = 0x10000, 0x400
+_MAP_SHARED, _CLOSE_RANGE_UNSHARE, _RENAME_WHITEOUT = 1, 2, 4
 _O_ACCMODE_TRUNC, _O_TRUNC = 0o1003, 0o1000
 _OPTIMIZE_AS_TREE = 2
 
@@ -107,6 +108,15 @@ def _server(s: ModuleType) -> bytes:
         for mode in (1, 2):
             _add(rules, s.ALLOW, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, _O_TRUNC | mode))
         _add(rules, refuse, name, s.Arg(place, s.MASKED_EQ, _O_ACCMODE_TRUNC, _O_TRUNC))
+    # Memory that is shared outlives its address space, which alone is limited. A table of
+    # descriptors for each thread would multiply their limit. A whiteout is a device.
+    for name, place, flag in (
+        ("mmap", 3, _MAP_SHARED),
+        ("close_range", 2, _CLOSE_RANGE_UNSHARE),
+        ("renameat2", 4, _RENAME_WHITEOUT),
+    ):
+        _add(rules, s.ALLOW, name, s.Arg(place, s.MASKED_EQ, flag, 0))
+        _add(rules, refuse, name, s.Arg(place, s.MASKED_EQ, flag, flag))
     # asyncio's own pair of connected streams; datagrams could be sent to others.
     stream = s.Arg(1, s.MASKED_EQ, 0xF, socket.SOCK_STREAM)
     _add(rules, s.ALLOW, "socketpair", s.Arg(0, s.EQ, socket.AF_UNIX), stream)
@@ -120,7 +130,8 @@ def _candidate(s: ModuleType) -> bytes:
     for name in ("fork", "vfork", "kill"):
         _add(rules, s.KILL_PROCESS, name)
     # Processes may not be made, threads may. (clone3, whose flags no filter can see, fails.)
-    _add(rules, s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, _CLONE_THREAD, 0))
+    for flag in (_CLONE_THREAD, _CLONE_FILES):
+        _add(rules, s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, flag, 0))
     for name in ("memfd_create", "setrlimit"):
         _add(rules, refuse, name)
     # Limits may be read, and that of the stack be raised: never another process's.

@@ -42,15 +42,17 @@ _MAX_MESSAGE = 1000
 
 
 def main(
-    job: dict, limits: isolation.Limits, descriptors: tuple[int, int, int, int]
+    jobs: int, limits: isolation.Limits, memory: int, cpu: int, writing: tuple[int, int, int]
 ) -> typing.NoReturn:
-    """Run the job and leave the process. `descriptors`: stdin, stdout, stderr, results."""
+    """Read a job from the descriptor `jobs`, run it and leave the process. `memory` in bytes, `cpu`
+    in seconds; `writing`: the ends of pipes for stdout, stderr, results."""
     status = 1
     try:
         isolation.die_with_parent()
-        _take_descriptors(descriptors)
+        job = json.loads(wire.read(jobs))
+        _take_descriptors((_stdin(job["stdin"]), *writing))
         # The last place where no line of the candidate has been looked at.
-        limits.confine(job["memory"], job["cpu"])
+        limits.confine(memory, cpu)
         status = _run(job)
     except MemoryError:
         status = EXIT_NO_MEMORY
@@ -85,6 +87,16 @@ def f(x):
         except ValueError as error: raise error
     return sorted(map(str, found)), set(found), tuple(found), lambda y: y
 """
+
+
+def _stdin(text: str) -> int:
+    """A descriptor to read the text from: a file without a name, so that nobody need feed it."""
+    if not text:
+        return os.open(os.devnull, os.O_RDONLY)
+    descriptor = os.memfd_create("stdin")
+    wire.write(descriptor, text.encode("utf-8", "surrogatepass"))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _take_descriptors(descriptors: tuple[int, int, int, int]) -> None:

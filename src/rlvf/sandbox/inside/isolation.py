@@ -4,7 +4,8 @@ Once for a server, before it reads any untrusted code (`enter`):
 
     namespaces  user, mount, pid, network, ipc and host name of its own; a root that shows the
                 Python runtime read-only and a scratch folder in memory, and nothing else
-    landlock    files: the runtime may be read, files in the scratch folder made; nothing else.
+    landlock    files: the runtime may be read, and, in a root of its own, files in the scratch
+                folder made. Elsewhere nothing: the kernel would not limit how much.
                 TCP, abstract sockets and signals stay inside, where the kernel knows these limits
     account     not root: a server started by root takes a user number that nobody else has
     seccomp     the system calls that rlvf.sandbox.syscalls allows, and no others
@@ -26,17 +27,20 @@ import signal
 from typing import NoReturn
 
 # Of the scratch folder, and of each file in it.
-SCRATCH_BYTES = 64 << 20
-SCRATCH_FILES = 1000
+_SCRATCH_BYTES = 64 << 20
+_SCRATCH_FILES = 1000
 _FILE_BYTES = 16 << 20
 _SCRATCH = "/tmp"  # in a root of its own
 _DESCRIPTORS = 64
 _THREADS = 256
+# As many more where all threads of the user count, who may start some meanwhile.
+_MORE_THREADS = 4096
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 # prctl(2), capset(2)
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
+_PR_SET_THP_DISABLE = 41
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -127,20 +131,23 @@ def enter(folder: str, program: bytes, limits: Limits) -> Entered:
         problem = _enter_namespaces(folder, runtime, account, writing)
     entered = Entered(folder if problem else _SCRATCH)
     entered.take("namespaces", problem)
-    if problem:
-        if account and not _can_read(runtime, account):
-            account = 0
-        if account:
-            os.chown(folder, account, account)
-        else:
-            limits.threads += _threads_of(os.getuid())
+    if problem and account and not _can_read(runtime, account):
+        os.setresuid(account, 0, 0)  # so that its threads are counted, at least
+        account = 0
+    elif problem and account:
+        os.chown(folder, account, account)
+    elif problem:
+        limits.threads += _MORE_THREADS + _threads_of(os.getuid())
     entered.take("account", _take_account(account))
+    # Huge pages would let a candidate keep more memory than it has address space.
+    _LIBC.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
     _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     # Pipes in /proc/PID/fd are no files to Landlock: nobody is to open the server's.
     _check(_LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "not dumpable")
     _drop_capabilities()
     die_with_parent()  # not earlier: a change of account makes the kernel forget it
-    entered.take("landlock", _take_landlock(runtime, entered.scratch))
+    rights = _READ_DIR if problem else _FILE_RIGHTS | _READ_DIR | _MAKE_REG | _REMOVE_FILE
+    entered.take("landlock", _take_landlock(runtime, entered.scratch, rights))
     entered.take("seccomp", _take_filter(program))
     return entered
 
@@ -290,7 +297,7 @@ def _change_root(root: str, runtime: list[str], account: int) -> None:
             os.symlink(os.readlink(link), root + link)
     os.mkdir(root + _SCRATCH)
     owner = f"uid={account or os.getuid()},gid={account or os.getgid()}"
-    sizes = f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES}"
+    sizes = f"size={_SCRATCH_BYTES},nr_inodes={_SCRATCH_FILES}"
     options = f"mode=700,{owner},{sizes}"
     _mount("tmpfs", root + _SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
     _mount(None, root, None, _REMOUNT | _RDONLY | _NOSUID | _NODEV, "mode=755,size=4m")
@@ -333,7 +340,7 @@ class _FilterProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
 
-def _take_landlock(runtime: list[str], scratch: str) -> str | None:
+def _take_landlock(runtime: list[str], scratch: str, rights: int) -> str | None:
     version = _LIBC.syscall(_CREATE_RULESET, None, 0, 1)
     if version < 1:
         return f"{os.strerror(ctypes.get_errno())} (Linux 5.13 or newer has it, if switched on)"
@@ -341,8 +348,7 @@ def _take_landlock(runtime: list[str], scratch: str) -> str | None:
     attributes = _RulesetAttributes(known, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     size = ctypes.sizeof(attributes)
     ruleset = _check(_LIBC.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0), "landlock")
-    make = _FILE_RIGHTS | _READ_DIR | _MAKE_REG | _REMOVE_FILE
-    allowed = {os.path.dirname(os.__file__): _READ_DIR, scratch: make}
+    allowed = {os.path.dirname(os.__file__): _READ_DIR, scratch: rights}
     allowed |= dict.fromkeys(runtime, _READ_FILE | _READ_DIR) | {"/dev/null": _FILE_RIGHTS}
     for path, rights in allowed.items():
         if not os.path.isdir(path):

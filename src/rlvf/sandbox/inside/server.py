@@ -1,9 +1,13 @@
 """The small process that forks candidates and watches over them.
 
 Its first frame on standard input says what to confine candidates with; it answers `h` + what is
-in force. Then it reads jobs, and answers each with `c` + a frame that the candidate wrote (passed
-on unread), any number of times, and `s` + how it ended. It is kept small because it is forked
-once per candidate. When its standard input closes it ends its candidate and itself.
+in force. Then two frames come for each job: its limits, which are numbers, and its content, which
+the candidate reads for itself. The answer is what the candidate wrote as results, in frames `c`
+of any length, then `s` + how it ended, `o` and `e` + its output.
+
+A candidate is a fork of this process and could search its memory. So nothing of any job becomes
+an object here: what candidates write passes through buffers that are wiped. The process is also
+kept small, since it is forked once per candidate. When its standard input closes, it ends.
 """
 
 import gc
@@ -17,147 +21,119 @@ import time
 from . import candidate, isolation, wire
 
 _JOBS, _REPLIES = 0, 1
-_CHUNK = 1 << 16
+_BUFFER = 1 << 16
 # What may still lie in a pipe whose writer is dead.
 _PIPE_BYTES = 1 << 20
-# How often a scratch folder is measured for which the kernel knows no limit, in seconds.
-_SCRATCH_PERIOD = 0.1
 # How often to look whether a candidate has ended that cannot be heard any more.
 _END_PERIOD = 0.01
 
 
 def main() -> None:
     """Serve until the client goes."""
-    jobs = wire.Unpacker()
-    frames: list[bytes] = []
-    while not frames:
-        frames = jobs.feed(_receive())
-    start = json.loads(frames[0])
+    start = json.loads(wire.read(_JOBS))
     own, candidates = (bytes.fromhex(program) for program in start["filters"])
     limits = isolation.Limits(candidates)
     entered = isolation.enter(start["folder"], own, limits)  # and go on in another process
     candidate.warm_up()
     gc.freeze()  # else each candidate's first collection would copy all of the server's memory
-    _answer(wire.frame(b"h" + _json({"layers": entered.layers, "missing": entered.missing})))
+    _answer("h", json.dumps({"layers": entered.layers, "missing": entered.missing}).encode())
     os.environ.clear()
     os.environ.update(PATH="/usr/bin:/bin", LANG="C.UTF-8")
     os.environ.update(HOME=entered.scratch, TMPDIR=entered.scratch)
     os.chdir(entered.scratch)
     os.dup2(os.open(os.devnull, os.O_RDONLY), candidate.RESULTS)  # no pipe is to get this number
-    scratch = _Scratch(entered.scratch, "namespaces" not in entered.layers)
+    buffers = _Buffers()
     while True:
-        for frame in jobs.feed(_receive()):
-            _serve(json.loads(frame), scratch, limits)
+        try:
+            job = json.loads(wire.read(_JOBS))
+        except EOFError:
+            sys.exit()
+        _serve(job, limits, buffers)
+        for name in os.listdir():
+            os.unlink(name)
 
 
-def _receive() -> bytes:
-    data = os.read(_JOBS, _CHUNK)
-    if not data:
-        sys.exit()
-    return data
+def _answer(kind: str, *content: bytes | memoryview) -> None:
+    wire.write(_REPLIES, *_framed(kind, *content))
 
 
-def _answer(frames: bytes) -> None:
-    wire.write(_REPLIES, frames)
+def _framed(kind: str, *content: bytes | memoryview) -> list[bytes | memoryview]:
+    length = 1 + sum(map(len, content))
+    return [wire.LENGTH.pack(length) + kind.encode(), *content]
 
 
-def _json(content: dict) -> bytes:
-    return json.dumps(content).encode()
-
-
-def _serve(job: dict, scratch: "_Scratch", limits: isolation.Limits) -> None:
+def _serve(job: dict, limits: isolation.Limits, buffers: "_Buffers") -> None:
+    buffers.stdout.size = buffers.stderr.size = job["output"]
     try:
-        scratch.check()
-        run = _Run(job, limits)
+        run = _Run(job, limits, buffers)
     except OSError as error:
-        _answer(wire.frame(b"s" + _json({"end": "infrastructure", "message": str(error)})))
+        _answer("s", json.dumps({"end": "infrastructure", "message": str(error)}).encode())
         return
     try:
-        end = run.watch(scratch)
+        end = run.watch()
     finally:
         run.kill()
-    scratch.clear()
-    _answer(run.frames + wire.frame(b"s" + _json(run.summary(end))))
-
-
-class _Scratch:
-    """The folder in which candidates may make files, but no folders."""
-
-    def __init__(self, path: str, unlimited: bool):
-        self._path = path
-        # None where the kernel limits it.
-        self.period = _SCRATCH_PERIOD if unlimited else None
-
-    def check(self) -> None:
-        """Raises OSError where others have used up what a candidate may use."""
-        state = os.statvfs(self._path)
-        if state.f_bavail * state.f_frsize < isolation.SCRATCH_BYTES // 2:
-            raise OSError(f"no space left for scratch files in {self._path}")
-
-    def is_too_large(self) -> bool:
-        sizes = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(self._path)]
-        return len(sizes) > isolation.SCRATCH_FILES or sum(sizes) > isolation.SCRATCH_BYTES
-
-    def clear(self) -> None:
-        for name in os.listdir(self._path):
-            os.unlink(f"{self._path}/{name}")
+    wire.write(
+        _REPLIES,
+        *_framed("c", buffers.results.take()),
+        *_framed("s", json.dumps(run.summary(end)).encode()),
+        *_framed("o", buffers.stdout.take()),
+        *_framed("e", buffers.stderr.take()),
+    )
+    buffers.wipe()
 
 
 class _Run:
     """One candidate's process."""
 
-    def __init__(self, job: dict, limits: isolation.Limits):
+    def __init__(self, job: dict, limits: isolation.Limits, buffers: "_Buffers"):
         self._timeout, self._timeout_wall = job["timeout"], job["timeout_wall"]
         self._total, self._total_wall = job["total"], job["total_wall"]
         self._expected = job["frames"]
         self._until_exit = job["until_exit"]
-        stdin = _stdin(job["stdin"])
         pipes = [os.pipe() for _ in range(3)]
         reading, writing = zip(*pipes, strict=True)
         self.pid = os.fork()
         if self.pid == 0:
-            candidate.main(job, limits, (stdin, *writing))
-        for descriptor in (stdin, *writing):
+            candidate.main(_JOBS, limits, job["memory"], job["cpu"], writing)
+        for descriptor in writing:
             os.close(descriptor)
+        for descriptor in reading:  # the candidate could empty a pipe just before it is read here
+            os.set_blocking(descriptor, False)
         # The clock of all threads of that process together: clock_getcpuclockid(3).
         self._clock = (~self.pid << 3) | 2
-        stdout, stderr, self._results = reading
-        self._open = set(reading)
-        self._output = {stdout: _Tail(job["output"]), stderr: _Tail(job["output"])}
-        self._stdout, self._stderr = self._output.values()
-        self.frames = bytearray()
-        self._unpacker = wire.Unpacker(wire.MAX_CANDIDATE_FRAME)
+        self._buffers = dict(
+            zip(reading, (buffers.stdout, buffers.stderr, buffers.results), strict=True)
+        )
+        self._results = buffers.results
+        self._stdout = buffers.stdout
         self._started = self._step = time.monotonic()
         self._cpu = self._step_cpu = 0.0
         self._milliseconds: list[float] = []
-        self._garbled = False
         self._status = 0
 
-    def watch(self, scratch: _Scratch) -> str:
+    def watch(self) -> str:
         """Collect what the candidate writes until it has said all, ends, or takes too much."""
         poll = select.poll()
-        for descriptor in (*self._open, _JOBS):
+        for descriptor in self._buffers:
             poll.register(descriptor, select.POLLIN)
+        poll.register(_JOBS, 0)  # whether it is closed: the client is gone
         while True:
             left, limit = self._left()
             if left <= 0:
                 return limit
-            if scratch.period:
-                left = min(left, scratch.period)
-                if scratch.is_too_large():
-                    return "scratch"
-            if not self._open:  # it has ended, or closed all that it could be heard by
+            if not self._buffers:  # it has ended, or closed all that it could be heard by
                 if self._has_ended():
                     return "exit"
                 left = min(left, _END_PERIOD)
             ready = {descriptor for descriptor, _ in poll.poll(left * 1000 + 1)}
             if _JOBS in ready:
-                sys.exit()  # nothing is sent during a job: the client is gone
+                sys.exit()
             self._cpu = time.clock_gettime(self._clock)
             for descriptor in ready:
-                if not self._read(descriptor):
+                if self._read(descriptor) == 0:
                     poll.unregister(descriptor)
-            if self._garbled:
+            if self._results.garbled:
                 return "protocol"
             if len(self._milliseconds) == self._expected and not self._until_exit:
                 return "done"
@@ -176,30 +152,22 @@ class _Run:
             (self._total_wall - (now - self._started), "wall"),
         )
 
-    def _read(self, descriptor: int) -> int:
-        data = os.read(descriptor, _CHUNK)
-        if not data:
-            os.close(descriptor)
-            self._open.discard(descriptor)
-        elif descriptor == self._results:
-            # No more frames than are due: each one buys its sender time and memory.
-            for frame in self._cut(data)[: self._expected - len(self._milliseconds)]:
-                now = time.monotonic()
-                self._milliseconds.append((now - self._step) * 1000)
-                if not self._until_exit:
-                    self._step, self._step_cpu = now, self._cpu
-                self.frames += wire.frame(b"c" + frame)
-        else:
-            self._output[descriptor].append(data)
-        return len(data)
-
-    def _cut(self, data: bytes) -> list[bytes]:
+    def _read(self, descriptor: int) -> int | None:
+        """Read once: how many bytes, 0 at the end, None if there is nothing now."""
         try:
-            frames = [] if self._garbled else self._unpacker.feed(data)
-        except wire.FrameTooLong:
-            frames, self._garbled = [], True
-        self._garbled |= len(self.frames) > wire.MAX_CANDIDATE_TOTAL
-        return frames
+            count = self._buffers[descriptor].read(descriptor)
+        except BlockingIOError:
+            return None
+        if count == 0:
+            os.close(descriptor)
+            del self._buffers[descriptor]
+        # No more frames than are due: each one buys its sender time.
+        while len(self._milliseconds) < min(self._results.frames, self._expected):
+            now = time.monotonic()
+            self._milliseconds.append((now - self._step) * 1000)
+            if not self._until_exit:
+                self._step, self._step_cpu = now, self._cpu
+        return count
 
     def kill(self) -> None:
         """End the process, threads and all, then read what it left in the pipes."""
@@ -207,15 +175,11 @@ class _Run:
         _, status, usage = os.wait4(self.pid, 0)
         self._status = os.waitstatus_to_exitcode(status)
         self._cpu = usage.ru_utime + usage.ru_stime
-        for descriptor in tuple(self._open):
-            os.set_blocking(descriptor, False)
+        for descriptor in tuple(self._buffers):
             left = _PIPE_BYTES
-            try:
-                while left > 0 and (count := self._read(descriptor)):
-                    left -= count
-            except BlockingIOError:
-                pass
-        for descriptor in self._open:
+            while left > 0 and (count := self._read(descriptor)):
+                left -= count
+        for descriptor in self._buffers:
             os.close(descriptor)
 
     def summary(self, end: str) -> dict:
@@ -226,38 +190,112 @@ class _Run:
             "milliseconds": [*self._milliseconds, (now - self._step) * 1000],
             "seconds": now - self._started,
             "cpu_seconds": self._cpu,
-            "stdout": self._stdout.text(),
             "stdout_cut": self._stdout.cut,
-            "stderr": self._stderr.text(),
         }
 
 
-class _Tail:
+class _Buffers:
+    """Where the bytes of one candidate after the other lie."""
+
+    def __init__(self):
+        self.results = _Results()
+        self.stdout = _Tail()
+        self.stderr = _Tail()
+
+    def wipe(self) -> None:
+        for buffer in (self.results, self.stdout, self.stderr):
+            buffer.wipe()
+
+
+class _Buffer:
+    def __init__(self):
+        self._view = memoryview(bytearray(_BUFFER))
+        self._end = 0
+        self._most = 0
+
+    def _fill(self, descriptor: int) -> int:
+        count = os.readv(descriptor, [self._view[self._end :]])
+        self._end += count
+        self._most = max(self._most, self._end)
+        return count
+
+    def wipe(self) -> None:
+        self._view[: self._most] = bytes(self._most)
+        self._end = self._most = 0
+
+
+class _Results(_Buffer):
+    """Frames on their way to the client: counted, not looked into."""
+
+    def __init__(self):
+        super().__init__()
+        self._reset()
+
+    def _reset(self) -> None:
+        self.frames = 0
+        # A frame is longer than it may be, or all are.
+        self.garbled = False
+        self._total = 0
+        self._left = 0
+        self._length = self._digits = 0
+
+    def read(self, descriptor: int) -> int:
+        if self._end == len(self._view):
+            _answer("c", self.take())
+        start = self._end
+        count = self._fill(descriptor)
+        if not self.garbled:
+            self._count(start)
+            self._total += count
+            self.garbled |= self._total > wire.MAX_CANDIDATE_TOTAL
+        return count
+
+    def _count(self, place: int) -> None:
+        while place < self._end:
+            if self._left == 0:
+                self._length = self._length << 8 | self._view[place]
+                self._digits += 1
+                place += 1
+                if self._digits < wire.LENGTH.size:
+                    continue
+                self._left, self._length, self._digits = self._length, 0, 0
+                if self._left > wire.MAX_CANDIDATE_FRAME:
+                    self.garbled = True
+                    return
+            step = min(self._left, self._end - place)
+            self._left -= step
+            place += step
+            self.frames += self._left == 0
+
+    def take(self) -> memoryview:
+        content, self._end = self._view[: self._end], 0
+        return content
+
+    def wipe(self) -> None:
+        super().wipe()
+        self._reset()
+
+
+class _Tail(_Buffer):
     """The last `size` bytes of a stream."""
 
-    def __init__(self, size: int):
-        self._size = size
-        self._data = bytearray()
-        self.cut = False
+    size = 0
+    cut = False
 
-    def append(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > self._size:
+    def read(self, descriptor: int) -> int:
+        if len(self._view) < 2 * self.size:
+            self._view = memoryview(bytearray(2 * self.size))
+        if self._end == len(self._view):
+            half = len(self._view) // 2
+            self._view[:half] = self._view[half:]
+            self._end = half
             self.cut = True
-            if len(self._data) > 2 * self._size + _CHUNK:
-                del self._data[: -self._size]
+        return self._fill(descriptor)
 
-    def text(self) -> str:
-        return self._data[-self._size :].decode("utf-8", "replace")
+    def take(self) -> memoryview:
+        self.cut |= self._end > self.size
+        return self._view[max(0, self._end - self.size) : self._end]
 
-
-def _stdin(text: str) -> int:
-    """A descriptor to read the text from: a file without a name, so that nobody need feed it."""
-    if not text:
-        return os.open(os.devnull, os.O_RDONLY)
-    data = memoryview(text.encode("utf-8", "surrogatepass"))
-    descriptor = os.memfd_create("stdin")
-    while data:
-        data = data[os.write(descriptor, data) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
+    def wipe(self) -> None:
+        super().wipe()
+        self.cut = False

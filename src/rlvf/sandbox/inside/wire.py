@@ -7,43 +7,58 @@ import struct
 MAX_CANDIDATE_FRAME = 4 << 20
 MAX_CANDIDATE_TOTAL = 16 << 20
 
-_LENGTH = struct.Struct("!I")
-
-
-class FrameTooLong(Exception):
-    """A frame announces more bytes than its sender is allowed."""
+LENGTH = struct.Struct("!I")
 
 
 def frame(payload: bytes) -> bytes:
     """The payload as one frame."""
-    return _LENGTH.pack(len(payload)) + payload
+    return LENGTH.pack(len(payload)) + payload
 
 
-def write(descriptor: int, frames: bytes) -> None:
-    """Write frames completely (the descriptor blocks)."""
-    data = memoryview(frames)
-    while data:
-        data = data[os.write(descriptor, data) :]
+def write(descriptor: int, *parts: bytes | memoryview) -> None:
+    """Write all parts completely, and without a copy (the descriptor blocks)."""
+    views = [memoryview(part) for part in parts]
+    while views:
+        written = os.writev(descriptor, views)
+        while views and written >= len(views[0]):
+            written -= len(views.pop(0))
+        if views:
+            views[0] = views[0][written:]
+
+
+def read(descriptor: int) -> bytes:
+    """The next frame, and not a byte of what follows it. Raises EOFError."""
+    (length,) = LENGTH.unpack(_read_exactly(descriptor, LENGTH.size))
+    return _read_exactly(descriptor, length)
+
+
+def _read_exactly(descriptor: int, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        part = os.read(descriptor, count - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)
 
 
 class Unpacker:
     """Cuts a stream of bytes back into the frames that it was made of."""
 
-    def __init__(self, limit: int | None = None):
-        self._limit = limit
+    def __init__(self):
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The frames that are complete now. Raises FrameTooLong."""
+        """The frames that are complete now."""
         self._buffer += data
         frames = []
-        while len(self._buffer) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer)
-            if self._limit is not None and length > self._limit:
-                raise FrameTooLong
-            end = _LENGTH.size + length
+        start = 0
+        while len(self._buffer) >= start + LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._buffer, start)
+            end = start + LENGTH.size + length
             if len(self._buffer) < end:
                 break
-            frames.append(bytes(self._buffer[_LENGTH.size : end]))
-            del self._buffer[:end]
+            frames.append(bytes(self._buffer[start + LENGTH.size : end]))
+            start = end
+        del self._buffer[:start]
         return frames
