@@ -1,9 +1,11 @@
 """Values travel exactly, and what travels cannot harm the process that reads it."""
 
 import datetime
+import itertools
 import json
 import math
 import struct
+import time
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from decimal import Decimal
 from enum import IntEnum
@@ -212,3 +214,13 @@ def test_garbage_on_the_result_pipe_is_the_candidates_failure(run, written):
     execution = run(code, "assert f(1) == 1")
     assert execution.verdict == "runtime_error"
     assert execution.error_type in ("ProtocolError", "SystemExit")
+
+
+def test_a_few_keys_that_take_long_to_compare_are_refused():
+    # hash(-1) == hash(-2): all tuples have one hash, and are equal up to the end.
+    ends = itertools.product((-1, -2), repeat=7)
+    filler = [["Fraction", "0x1/0x3"]] * 1400
+    started = time.thread_time()
+    with pytest.raises(ValueError, match="takes too long"):
+        decode(["set", [["tuple", [*filler, *end]] for end in ends]])
+    assert time.thread_time() - started < 2

@@ -261,13 +261,12 @@ class _Decoder:
         items = [item if type(item) in _PLAIN else self.decode(item, depth) for item in content]
         return build(items, self._fill)
 
-    def _fill(self, table: Any, items: list) -> Any:
-        """Step by step: the keys may have been chosen so that it takes quadratic time."""
-        if len(items) <= _TABLE_STEP:
-            table.update(items)
-            return table
-        for start in range(0, len(items), _TABLE_STEP):
-            table.update(items[start : start + _TABLE_STEP])
+    def _fill(self, table: Any, items: list, keys: list) -> Any:
+        """Step by step: the keys may have been chosen so that it takes quadratic time, and one
+        that is a tuple may take long to compare."""
+        step = _TABLE_STEP if all(type(key) in _PLAIN for key in keys) else 1
+        for start in range(0, len(items), step):
+            table.update(items[start : start + step])
             self._clock.check()
         return table
 
@@ -323,13 +322,13 @@ _BUILD = {
     "tuple": lambda items, fill: tuple(items),
     "deque": lambda items, fill: deque(items),
     "iterator": lambda items, fill: iter(items),
-    "set": lambda items, fill: fill(set(), items),
-    "frozenset": lambda items, fill: frozenset(fill(set(), items)),
-    "keys": lambda items, fill: fill({}, [(key, None) for key in items]).keys(),
+    "set": lambda items, fill: fill(set(), items, items),
+    "frozenset": lambda items, fill: frozenset(fill(set(), items, items)),
+    "keys": lambda items, fill: fill({}, [(key, None) for key in items], items).keys(),
     "values": lambda items, fill: dict(enumerate(items)).values(),
-    "items": lambda items, fill: fill({}, [(key, value) for key, value in items]).items(),
-    "dict": lambda items, fill: fill({}, _pairs(items)),
-    "Counter": lambda items, fill: Counter(fill({}, _pairs(items))),
-    "OrderedDict": lambda items, fill: OrderedDict(fill({}, _pairs(items))),
-    "defaultdict": lambda items, fill: defaultdict(None, fill({}, _pairs(items))),
+    "items": lambda items, fill: fill({}, [*items], [key for key, _ in items]).items(),
+    "dict": lambda items, fill: fill({}, _pairs(items), items[::2]),
+    "Counter": lambda items, fill: Counter(fill({}, _pairs(items), items[::2])),
+    "OrderedDict": lambda items, fill: OrderedDict(fill({}, _pairs(items), items[::2])),
+    "defaultdict": lambda items, fill: defaultdict(None, fill({}, _pairs(items), items[::2])),
 }
