@@ -289,7 +289,7 @@ EXHAUSTION = {
         "import threading, time\nthreading.stack_size(32768)\n"
         "for i in range(5000):\n"
         " threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n" + RIGHT,
-        "rlimit on threads; memory where root has none",
+        "rlimit on threads",
     ),
     "opens files without number": Attack(
         "import os\nopened = [os.open('/dev/null', 0) for i in range(1000)]\n" + RIGHT,
