@@ -633,7 +633,9 @@ FILES = {
     ),
     "lists processes": Attack("import os\nos.listdir('/proc')\n" + RIGHT, _FILES),
     "reads a disk": Attack(
-        "import os\nfor d in os.listdir('/dev'): open('/dev/' + d, 'rb').read(1)\n" + RIGHT, _FILES
+        "import os\nnames = {{*os.listdir('/dev')}} - {{'null', 'zero', 'urandom'}}\nassert names\n"
+        "for name in names: open('/dev/' + name, 'rb').read(1)\n" + RIGHT,
+        _FILES,
     ),
     "writes beside its scratch folder": Attack("open('../x', 'w')\n" + RIGHT, _FILES),
     "writes to the folder for temporary files": Attack(

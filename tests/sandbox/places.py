@@ -1,10 +1,11 @@
 """Starts a program where the kernel grants less: `python places.py PLACE PROGRAM ARGUMENT...`
 
-container     namespaces are denied, as Docker and Apptainer do, and by the same means
-user          not root (started by root only)
+container       namespaces are denied, as Docker and Apptainer do, and by the same means
+user            not root (started by root only)
 user-container  both
-old           neither namespaces nor Landlock
-bare          nothing of seccomp, either
+no-landlock     namespaces, but no Landlock, as many kernels of clusters are
+old             neither namespaces nor Landlock
+bare            nothing of seccomp, either
 """
 
 import ctypes
@@ -23,6 +24,7 @@ DENIED = {
     "container": ["unshare", "mount", "setns"],
     "user": [],
     "user-container": ["unshare", "mount", "setns"],
+    "no-landlock": ["landlock_create_ruleset"],
     "old": ["unshare", "mount", "setns", "landlock_create_ruleset"],
     "bare": ["unshare", "mount", "setns", "landlock_create_ruleset", "prctl"],
 }

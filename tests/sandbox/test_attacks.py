@@ -23,6 +23,8 @@ TASK = make_task(f"assert f(1) == {SECRET!r}")
 SETTINGS = SandboxSettings(
     timeout=0.5, total_timeout=0.8, wall_factor=2.0, memory_mb=256, output_kb=4
 )
+if minimum := os.environ.get("RLVF_TEST_MINIMUM"):  # set by test_places.py
+    SETTINGS = SETTINGS.model_copy(update={"minimum": tuple(minimum.split(","))})
 LONGEST = SETTINGS.total_timeout * SETTINGS.wall_factor + 1
 # That the attack itself is broken.
 MISTAKES = {"NameError", "SyntaxError", "TypeError", "AttributeError", "IndentationError"}

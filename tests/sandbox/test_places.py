@@ -29,7 +29,7 @@ except RlvfError as error:
 """
 
 
-def run_in(place, *arguments):
+def run_in(place, *arguments, minimum="seccomp,landlock"):
     """Run Python with these arguments there."""
     if place.startswith("user") and os.getuid() != 0:
         skip_or_fail("needs to become another user: run the tests as root")
@@ -37,7 +37,7 @@ def run_in(place, *arguments):
     if place != "here":
         command = [sys.executable, HERE / "places.py", place, *command]
     root = HERE.parents[1]
-    environment = {**os.environ, "PYTHONPATH": f"{root}:{root}/src"}
+    environment = {**os.environ, "PYTHONPATH": f"{root}:{root}/src", "RLVF_TEST_MINIMUM": minimum}
     return subprocess.run(
         command, cwd=root, env=environment, capture_output=True, text=True, check=False
     )
@@ -85,9 +85,17 @@ def test_below_the_minimum_nothing_is_run(place, minimum, named):
         assert text in said
 
 
-@pytest.mark.parametrize("place", ["container", "user", "user-container"])
-def test_every_attack_fails_there_too(place):
+@pytest.mark.parametrize(
+    ("place", "minimum"),
+    [
+        ("container", "seccomp,landlock"),
+        ("user", "seccomp,landlock,namespaces"),
+        ("user-container", "seccomp,landlock,account"),
+        ("no-landlock", "seccomp,namespaces,account"),
+    ],
+)
+def test_every_attack_fails_there_too(place, minimum):
     attacks = HERE / "test_attacks.py"
     options = ("-p", "no:cacheprovider", "-n", "0", "-q", "--tb", "short", "-k", "not stops_it")
-    result = run_in(place, "-m", "pytest", *options, str(attacks))
+    result = run_in(place, "-m", "pytest", *options, str(attacks), minimum=minimum)
     assert result.returncode == 0, result.stdout

@@ -43,7 +43,7 @@ class Reply:
     """What a server said about one job: the candidate's frames, unread, and how it ended.
 
     `end`: `done` (all frames are there), `exit` (with `status`, negative for a signal), `cpu` or
-    `wall` (a time limit), `scratch` (too much written), or `protocol` (a frame was too long).
+    `wall` (a time limit), or `protocol` (a frame was too long).
     """
 
     frames: list[bytes] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Reply:
     @property
     def died(self) -> bool:
         """Whether the process was lost, and with it the tests that were still to come."""
-        return self.end in ("cpu", "wall", "scratch") or (self.end == "exit" and self.status < 0)
+        return self.end in ("cpu", "wall") or (self.end == "exit" and self.status < 0)
 
 
 class CandidateError(Exception):
@@ -384,8 +384,6 @@ def _ending(reply: Reply) -> Finding:
     late = reply.end == "exit" and reply.status in (-signal.SIGXCPU, -signal.SIGKILL)
     if reply.end == "cpu" or late:
         return Finding("timeout", None, "processor time limit exceeded")
-    if reply.end == "scratch":
-        return Finding("blocked", None, "too much written to the scratch folder")
     if reply.end == "exit" and reply.status == -signal.SIGSYS:
         return Finding("blocked", None, "killed for a system call that the sandbox forbids")
     if reply.end == "exit" and reply.status < 0:
