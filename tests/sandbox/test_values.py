@@ -37,7 +37,7 @@ def there_and_back(value):
         *(datetime.time(1, 2), datetime.timedelta(days=-1, microseconds=1)),
         datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC),
     ],
-    ids=lambda value: repr(value)[:30] if value is not HUGE else "huge",
+    ids=lambda value: type(value).__name__,  # the order of a set of strings would vary
 )
 def test_round_trip(value):
     result = there_and_back(value)
