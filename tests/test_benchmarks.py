@@ -155,7 +155,7 @@ def test_what_is_left_behind_is_an_error(monkeypatch):
 
 
 def test_without_mbpp_one_line_says_what_to_do():
-    done = benchmarks("--only", "execution")
+    done = benchmarks("--only", "execution", "--contenders", "bare-fork")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "RLVF_MBPP" in done.stderr
