@@ -166,13 +166,22 @@ def test_text_of_the_candidates_own_classes_can_be_compared(run):
 
 # Looks for 189764218645 in the variables of all functions that are being executed.
 SEARCH = """
-import sys
+import sys, types
+def texts(value, depth=6):
+    yield repr(value)
+    if isinstance(value, types.CodeType):
+        value = value.co_consts
+    if isinstance(value, dict):
+        value = list(value.values())
+    if depth and isinstance(value, (list, tuple)):
+        for part in value:
+            yield from texts(part, depth - 1)
 def f(x):
-    frame, seen = sys._getframe().f_back, ''
+    frame, seen = sys._getframe().f_back, False
     while frame:
-        seen += repr(frame.f_locals)
+        seen = seen or any(str(189764218644 + 1) in text for text in texts(frame.f_locals))
         frame = frame.f_back
-    print(str(189764218644 + 1) in seen)
+    print(seen)
 """
 
 

@@ -1,6 +1,7 @@
 """`Sandbox`: keeps the server processes, hands them candidates, and returns verdicts in order."""
 
 import json
+import marshal
 import math
 import os
 import queue
@@ -218,7 +219,7 @@ def _content(job: judge.Job, code: str) -> dict:
     return {
         "name": job.name,
         "code": code,
-        "setup": job.setup,
+        "setup": job.setup_code,
         "stdin": job.stdin,
         "steps": job.steps,
     }
@@ -272,7 +273,8 @@ class _Server:
         self._unpacker = wire.Unpacker()
         os.set_blocking(self._process.stdin.fileno(), False)
         filters = [program.hex() for program in filters]
-        self._send(time.monotonic() + _PATIENCE, {"folder": self._folder, "filters": filters})
+        start = {"folder": self._folder, "filters": filters}
+        self._send(time.monotonic() + _PATIENCE, json.dumps(start).encode())
 
     def greet(self) -> dict[str, str]:
         """Wait for a process that was started: the layers that it lacks, each with the reason.
@@ -311,7 +313,7 @@ class _Server:
         if self._process is None:
             self._restart()
         deadline = time.monotonic() + limits["total_wall"] + _PATIENCE
-        self._send(deadline, limits, content)
+        self._send(deadline, json.dumps(limits).encode(), marshal.dumps(content))
         results = b""
         while True:
             for frame in self._receive(deadline):
@@ -339,9 +341,9 @@ class _Server:
             self.layers = before
             raise _ServerLost("its new process is not confined as the first one was")
 
-    def _send(self, deadline: float, *contents: dict) -> None:
+    def _send(self, deadline: float, *contents: bytes) -> None:
         descriptor = self._process.stdin.fileno()
-        data = b"".join(wire.frame(json.dumps(content).encode()) for content in contents)
+        data = b"".join(map(wire.frame, contents))
         try:
             while data:
                 self._wait(descriptor, select.POLLOUT, deadline)

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Set
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, NamedTuple, Protocol
 
 from rlvf.errors import RlvfError
@@ -74,8 +75,9 @@ class CandidateError(Exception):
 
 
 class Check(Protocol):
-    """One test of the kinds that run inside a loaded module. `step` is the candidate's share;
-    `inside` and `outside` are the names that it and the test's share use."""
+    """One test of the kinds that run inside a loaded module. `step` is the candidate's share: code
+    to evaluate, and with what to call it; `inside` and `outside` are the names that it and the
+    test's share use."""
 
     step: dict
     whole: bool
@@ -95,11 +97,11 @@ class _Split:
     def __init__(self, code: str, split: SplitAssert):
         self._code = code
         self._split = split
-        self.step = {"expressions": split.expressions}
+        self.step = {"codes": split.codes, "args": None}
         self.inside, self.outside = split.inside, split.outside
 
     def judge(self, outcomes: list) -> Finding:
-        decoded = _decoded(outcomes, len(self._split.expressions))
+        decoded = _decoded(outcomes, len(self._split.codes))
         try:
             if self._split.holds(lambda index: _value(decoded[index])):
                 return PASSED
@@ -117,7 +119,7 @@ class _Whole:
 
     def __init__(self, code: str):
         self._code = code
-        self.step = {"statement": code}
+        self.step = {"codes": [_compiled(code, "exec")], "args": None}
 
     def judge(self, outcomes: list) -> Finding:
         (outcome,) = _decoded(outcomes, 1)
@@ -134,8 +136,8 @@ class _Call:
 
     def __init__(self, test: CallTest):
         self._test = test
-        self.step = {"call": {"function": test.function, "args": test.args}}
         self.inside = names_in(test.function)
+        self.step = {"codes": [_compiled(test.function, "eval")], "args": test.args}
 
     def judge(self, outcomes: list) -> Finding:
         (outcome,) = _decoded(outcomes, 1)
@@ -210,6 +212,7 @@ class TestsJob:
 
     tests: list[int]  # which of the task's tests
     setup: str
+    setup_code: CodeType | None
     checks: list[Check]
     name: str = "candidate"
     stdin: str = ""
@@ -260,8 +263,8 @@ class ProgramJob:
     tests: list[int]
     test: StdioTest
     name = "__main__"
-    setup = ""
-    steps = ()
+    setup_code = None
+    steps: tuple = ()
     whole = (False,)
     frames = 1  # at most: how loading went, which here is all of it
     until_exit = True
@@ -313,9 +316,14 @@ def plan(task: Task) -> list[Job]:
         with _PARSING:
             checks = [_check(task, test) for test in others.values()]
             setup = _setup(task, checks)
+            code = _compiled(setup, "exec", "<setup>") if setup else None
     except RlvfError as error:
         raise RlvfError(f"{task.task_id}: {error}") from error
-    return [TestsJob(list(others), setup, checks), *programs]
+    return [TestsJob(list(others), setup, code, checks), *programs]
+
+
+def _compiled(source: str, mode: str, name: str = "<test>") -> CodeType:
+    return compile(source, name, mode, dont_inherit=True)
 
 
 def _check(task: Task, test: AssertTest | CallTest) -> Check:

@@ -57,6 +57,8 @@ _MODULES = {
 }
 _NAMESPACE = {**_BUILTINS, **_PRESENT, **guard.NAMES}
 _VALUE = "__value"
+# Of nodes that are made here; to have Python find those that lack one takes long.
+_PLACE = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 # Of expressions: whatever their parts are, they take no more time or memory than those.
 _HARMLESS = (
@@ -68,7 +70,7 @@ _TRUTH_METHODS = {"endswith", "startswith"} | {m for m in guard.SET_METHODS if m
 
 
 class SplitAssert:
-    """An assert that was split: `expressions` for the candidate, and what decides on their values.
+    """An assert that was split: `codes` for the candidate, and what decides on their values.
 
     `inside` and `outside` are the names that the two need. `holds` is given a function from an
     expression's index to its value. That function may raise; it is called where the original
@@ -76,13 +78,19 @@ class SplitAssert:
     """
 
     def __init__(self, expressions: list[ast.expr], decision: ast.expr, setup: "SetUp"):
-        self.expressions = [ast.unparse(node) for node in expressions]
-        self.inside = set().union(*map(_names, expressions))
-        self.outside = _names(decision)
-        tree = ast.fix_missing_locations(ast.Expression(decision))
-        self._decision = compile(tree, "<test>", "eval", dont_inherit=True)
+        self._expressions = expressions
+        self.codes = [_evaluation(node) for node in expressions]
+        # Without set-up code nobody asks, and to find them takes longer than the rest.
+        self.inside = set().union(*map(_names, expressions)) if setup.made else set()
+        self.outside = _names(decision) if setup.made else set()
+        self._decision = _evaluation(decision)
         self._imports = setup.imports
         self._prelude = setup.code if self.outside & setup.made else None
+
+    @property
+    def expressions(self) -> list[str]:
+        """The source of `codes`."""
+        return [ast.unparse(node) for node in self._expressions]
 
     def holds(self, value: Callable[[int], Any]) -> bool:
         """Whether the assert passes. Raises what its evaluation raises, and OverflowError where
@@ -251,7 +259,7 @@ class SetUp:
                     changed = (n for n in names if _is_mutable(self.known.get(n)))
                     self._forget(bound.union(changed))
             self._statements.append(_Statement(node, bound, names, hideable))
-        self.code = _compiled(outside)
+        self.code = _compiled(outside) if outside else None
         broken = {""}
         while broken:  # by what the candidate's side binds after them
             functions = ((s.bound & self.helpers, s.node) for s in self._statements)
@@ -313,6 +321,10 @@ class SetUp:
 def set_up(text: str, entry_point: str) -> SetUp:
     """Raises RlvfError when the text is not valid Python."""
     return SetUp(text, entry_point)
+
+
+def _evaluation(node: ast.expr) -> CodeType:
+    return compile(ast.Expression(node), "<test>", "eval", dont_inherit=True)
 
 
 def _compiled(statements: list[ast.stmt]) -> CodeType:
@@ -430,7 +442,7 @@ class _Splitter:
 
     def _cut(self, node: ast.expr) -> ast.expr:
         self.expressions.append(node)
-        return _calling(_VALUE, ast.Constant(len(self.expressions) - 1))
+        return _calling(_VALUE, ast.Constant(len(self.expressions) - 1, **_PLACE))
 
     # ------------------------------------------------------------ the test's part
 
@@ -512,7 +524,8 @@ class _Splitter:
             raise _CannotSplit
         node.args = [self._argument(part) for part in node.args]
         node.keywords = [
-            ast.keyword(keyword.arg, self._argument(keyword.value)) for keyword in node.keywords
+            ast.keyword(keyword.arg, self._argument(keyword.value), **_PLACE)
+            for keyword in node.keywords
         ]
         if isinstance(method, ast.Attribute) and method.attr in guard.SET_METHODS:
             node.args = [_calling("__set", part) for part in node.args]
@@ -536,7 +549,7 @@ class _Splitter:
             return node
         name = guard.function_name(function)
         if name is not None:
-            return ast.Name(name, ast.Load()) if name else node
+            return ast.Name(name, ast.Load(), **_PLACE) if name else node
         of_class = isinstance(node, ast.Attribute) and isinstance(self._resolve(node.value), type)
         if of_class and node.attr in guard.METHODS - guard.SET_METHODS:  # str.upper
             return node
@@ -561,7 +574,7 @@ class _Splitter:
     def _lambda(self, node: ast.Lambda) -> ast.expr:
         self._check_arguments(node.args)
         with self._inner(node):
-            return ast.Lambda(node.args, _calling(guard.TICK, self.rewrite(node.body)))
+            return ast.Lambda(node.args, _calling(guard.TICK, self.rewrite(node.body)), **_PLACE)
 
     def _check_arguments(self, arguments: ast.arguments) -> None:
         for part in [*arguments.defaults, *filter(None, arguments.kw_defaults)]:
@@ -692,4 +705,4 @@ def _chain(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def _calling(name: str, *arguments: ast.expr) -> ast.Call:
-    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+    return ast.Call(ast.Name(name, ast.Load(), **_PLACE), list(arguments), [], **_PLACE)

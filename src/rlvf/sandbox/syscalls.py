@@ -127,24 +127,26 @@ def _candidate(s: ModuleType) -> bytes:
     refuse = s.ERRNO(errno.EPERM)
     rules = s.SyscallFilter(s.ALLOW)
     rules.set_attr(s.Attr.ACT_BADARCH, s.KILL_PROCESS)
-    for name in ("fork", "vfork", "kill"):
+    for name in ("fork", "vfork"):  # which not every processor has
         _add(rules, s.KILL_PROCESS, name)
+    rules.add_rule(s.KILL_PROCESS, "kill")
     # Processes may not be made, threads may. (clone3, whose flags no filter can see, fails.)
     for flag in (_CLONE_THREAD, _CLONE_FILES):
-        _add(rules, s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, flag, 0))
+        rules.add_rule(s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, flag, 0))
     for name in ("memfd_create", "setrlimit"):
-        _add(rules, refuse, name)
+        rules.add_rule(refuse, name)
     # Limits may be read, and that of the stack be raised: never another process's.
-    _add(rules, refuse, "prlimit64", s.Arg(0, s.NE, 0))
-    _add(rules, refuse, "prlimit64", s.Arg(1, s.NE, _RLIMIT_STACK), s.Arg(2, s.NE, 0))
+    rules.add_rule(refuse, "prlimit64", s.Arg(0, s.NE, 0))
+    rules.add_rule(refuse, "prlimit64", s.Arg(1, s.NE, _RLIMIT_STACK), s.Arg(2, s.NE, 0))
     # Nothing but a thread's name.
-    first, second = _PRCTL
-    _add(rules, refuse, "prctl", s.Arg(0, s.LT, first))
-    _add(rules, refuse, "prctl", s.Arg(0, s.GT, second))
+    first, last = _PRCTL
+    rules.add_rule(refuse, "prctl", s.Arg(0, s.LT, first))
+    rules.add_rule(refuse, "prctl", s.Arg(0, s.GT, last))
     return _export(rules)
 
 
 def _add(rules: "SyscallFilter", action: int, name: str, *arguments: "Arg") -> None:
+    """Add a rule if there is such a call: without the rule it is refused, if there is after all."""
     try:
         rules.add_rule(action, name, *arguments)
     except OSError as error:
