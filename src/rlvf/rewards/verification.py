@@ -24,11 +24,12 @@ class Verified:
 class Verifier:
     """Runs the sandbox, Ruff or both (None switches one off). A context manager.
 
-    Make it before torch is imported: its sandbox starts processes.
+    Make it before torch is imported: its sandbox starts processes, for `workers` cores.
     """
 
     def __init__(self, sandbox: SandboxSettings | None, lint: LintSettings | None, workers: int):
-        self._sandbox = Sandbox(sandbox, workers) if sandbox is not None else None
+        # One more than cores: while a verdict is made here, none of them is idle.
+        self._sandbox = Sandbox(sandbox, workers + 1) if sandbox is not None else None
         self._lint = lint
 
     def __enter__(self) -> "Verifier":

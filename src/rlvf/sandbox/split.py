@@ -317,10 +317,13 @@ class SetUp:
         return not first.isdisjoint(second)
 
 
-@lru_cache(maxsize=4096)
 def set_up(text: str, entry_point: str) -> SetUp:
     """Raises RlvfError when the text is not valid Python."""
-    return SetUp(text, entry_point)
+    # Most tasks have none, and then all have the same, unless they redefine a builtin.
+    return _set_up(text, entry_point if text or entry_point in _BUILTINS else "")
+
+
+_set_up = lru_cache(maxsize=4096)(SetUp)
 
 
 def _evaluation(node: ast.expr) -> CodeType:
