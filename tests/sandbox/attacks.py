@@ -116,7 +116,8 @@ FORGERY = {
         " frames = [sys._getframe()]\n"
         " while frames[-1].f_back: frames.append(frames[-1].f_back)\n"
         " for frame in frames[1:]:\n"
-        "  frame.f_locals.update(dict.fromkeys(frame.f_locals, 'passed'))\n"
+        "  known = [name for name, value in frame.f_locals.items() if value is not None]\n"
+        "  frame.f_locals.update(dict.fromkeys(known, 'passed'))\n"
         "  fix(wrap(frame), 0)",
         _OUTSIDE,
     ),
