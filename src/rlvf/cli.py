@@ -112,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--completions", type=Path, required=True)
     sub.add_argument("--settings", help=f"the sandbox's {_SETTINGS_HELP}")
     sub.add_argument(
-        "--timeout", type=_positive(float), help="seconds for each test, instead of the settings'"
+        "--timeout",
+        type=_positive(float),
+        help="seconds of processor time for each test, instead of the settings'",
     )
     _workers(sub)
     _out(sub, "executions.jsonl")

@@ -1,6 +1,6 @@
 """Each attack of attacks.py: scored as not passed, in time, and nothing of it stays.
 
-test_places.py runs this file again where namespaces are denied, and as another user.
+test_places.py runs this file again where the kernel grants less, and as another user.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Splits `assert f(x) == y` into what the candidate computes and what is decided outside.
 
-The largest sub-expressions that need the candidate's names (`f(x)`) are cut out; their source is
+The largest sub-expressions that need the candidate's names (`f(x)`) are cut out, compiled, and
 evaluated in the candidate's process. What remains (`<value> == y`) knows nothing but the values,
 builtins without side effects, `math`, and what the task's own set-up code binds without help of
 the candidate (see `SetUp`). It is evaluated outside, with the restraint of `guard`.
