@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from rlvf.config import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.records import Task
-from rlvf.sandbox import Candidate, Sandbox, client
+from rlvf.sandbox import Candidate, Sandbox, connection
 
 from .processes import children, session, wait_until
 
@@ -35,7 +36,7 @@ SLEEPER = Candidate(TASK, 0, "import time\ntime.sleep(60)")
 @pytest.fixture
 def scratch_home(tmp_path, monkeypatch):
     """The folder in which sandboxes keep their scratch folders."""
-    monkeypatch.setattr(client, "_MEMORY", str(tmp_path))
+    monkeypatch.setattr(connection, "_MEMORY", str(tmp_path))
     return tmp_path
 
 
@@ -88,6 +89,27 @@ def test_one_who_stops_listening_can_begin_anew(sandbox):
     next(executions)
     executions.close()
     assert [execution.verdict for execution in execute(sandbox, GOOD)] == ["passed"]
+
+
+def test_two_can_take_turns(single):
+    ones, others = (
+        single.execute(Candidate(TASK, n, f"def f(x): return {n}") for n in numbers)
+        for numbers in (range(10, 14), range(20, 24))
+    )
+    pairs = [(shown(one), shown(other)) for one, other in zip(ones, others, strict=True)]
+    assert pairs == [(10, 20), (11, 21), (12, 22), (13, 23)]
+
+
+def test_threads_can_share_a_sandbox(sandbox):
+    with ThreadPoolExecutor(3) as threads:
+        executions = list(threads.map(lambda _: execute(sandbox, *[GOOD] * 10), range(3)))
+    assert [[one.verdict for one in found] for found in executions] == [["passed"] * 10] * 3
+
+
+def test_a_large_completion_does_not_hold_up_others(sandbox):
+    # More than a pipe takes at once.
+    codes = [GOOD, GOOD + "\n#" + "x" * 10**6] * 4
+    assert {one.verdict for one in execute(sandbox, *codes)} == {"passed"}
 
 
 def test_no_candidates(sandbox):
@@ -274,15 +296,15 @@ def test_a_candidate_lost_at_every_attempt_is_an_infrastructure_error(single, wh
 
 
 def test_a_server_that_hangs_is_replaced(single, monkeypatch):
-    monkeypatch.setattr(client, "_PATIENCE", 1.0)
+    monkeypatch.setattr(connection, "_PATIENCE", 1.0)
     monkeypatch.setattr(single, "_settings", SandboxSettings(timeout=0.5, total_timeout=0.5))
     os.kill(chain(single)[-1], signal.SIGSTOP)
     assert [execution.verdict for execution in execute(single, GOOD)] == ["passed"]
 
 
 def test_a_scratch_folder_that_cannot_be_made_is_not_the_candidates_fault(single, monkeypatch):
-    monkeypatch.setattr(client, "_MEMORY", "/dev")  # writable by root, refused by its kind
-    monkeypatch.setattr(client.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr(connection, "_MEMORY", "/dev")  # writable by root, refused by its kind
+    monkeypatch.setattr(connection.tempfile, "mkdtemp", refuse)
     os.kill(chain(single)[0], signal.SIGKILL)
     (execution,) = execute(single, GOOD)
     assert execution.verdict == "infrastructure_error"
@@ -295,7 +317,7 @@ def refuse(**_):
 
 
 def test_a_python_that_does_not_start_is_reported(monkeypatch):
-    monkeypatch.setattr(client, "_PYTHON", ("/nonexistent/python",))
+    monkeypatch.setattr(connection, "_PYTHON", ("/nonexistent/python",))
     with pytest.raises(RlvfError, match=r"the sandbox cannot start: .*No such file"):
         Sandbox(SandboxSettings())
 
@@ -337,8 +359,8 @@ CLIENT = """
 import sys
 from rlvf.config import SandboxSettings
 from rlvf.records import Task
-from rlvf.sandbox import Candidate, Sandbox, client
-client._MEMORY = sys.argv[1]
+from rlvf.sandbox import Candidate, Sandbox, connection
+connection._MEMORY = sys.argv[1]
 task = Task.model_validate_json(sys.argv[2])
 sandbox = Sandbox(SandboxSettings(timeout=60), workers=1)
 print(sandbox.processes[0], flush=True)

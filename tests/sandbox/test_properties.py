@@ -132,7 +132,7 @@ def test_nothing_that_a_candidate_writes_breaks_the_judge_or_passes(
     for job in plan(TASK):
         reply = Reply(written, end, status, [1.0] * (len(written) + 1), 1.0, stdout=output)
         judged.append(Judged(job, reply, job.judge(reply)))
-    execution = merge(TASK, 0, judged)
+    execution = merge(TASK, 0, judged, [])
     assert execution.passed == 0
     assert execution.total == 6
     assert Execution.model_validate_json(execution.model_dump_json())

@@ -3,10 +3,8 @@
 import ast
 import contextlib
 import datetime
-import gc
 import time
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 
@@ -334,25 +332,6 @@ def test_values_of_set_up_code_are_fresh_for_each_test():
 def test_what_only_the_test_needs_is_not_sent(setup, test, sent):
     (job,) = plan(make_task(f"assert {test}", setup=setup))
     assert ast.dump(ast.parse(job.setup)) == ast.dump(ast.parse(sent))
-
-
-def test_tasks_can_be_planned_in_several_threads():
-    def plan_one(number):
-        return plan(make_task(f"assert f({number}) == {'[' * 20}{']' * 20}"))
-
-    def give_way(*_):
-        time.sleep(1e-5)
-
-    # A collector with a callback in Python lets other threads run anywhere, in the parser too.
-    thresholds = gc.get_threshold()
-    gc.callbacks.append(give_way)
-    gc.set_threshold(10)
-    try:
-        with ThreadPoolExecutor(4) as threads:
-            assert len(list(threads.map(plan_one, range(300)))) == 300
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.callbacks.remove(give_way)
 
 
 # ---------------------------------------------------------------- values that are meant to hurt

@@ -316,7 +316,7 @@ def test_no_frame_passes_or_breaks_the_judge(frame, kind):
     task = make_task(test)
     (job,) = plan(task)
     reply = Reply([b'["ok"]', frame], milliseconds=[1.0, 1.0])
-    execution = merge(task, 0, [Judged(job, reply, job.judge(reply))])
+    execution = merge(task, 0, [Judged(job, reply, job.judge(reply))], [])
     assert execution.verdict in ("wrong_answer", "runtime_error")
     assert len(execution.model_dump_json()) < 10_000
     assert job.judge(Reply([frame], "exit", 1))[0].verdict != "passed"
@@ -336,6 +336,6 @@ def test_tests_that_were_not_run_do_not_share_a_success():
     first, _ = plan(task)
     # All results are there, and then the time was up.
     reply = Reply([b'["ok"]', b'[["value",7]]'], "wall", milliseconds=[1.0, 1.0])
-    execution = merge(task, 0, [Judged(first, reply, first.judge(reply))])
+    execution = merge(task, 0, [Judged(first, reply, first.judge(reply))], [])
     assert [test.verdict for test in execution.tests] == ["passed", "timeout"]
     assert execution.verdict == "timeout"

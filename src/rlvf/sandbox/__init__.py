@@ -4,10 +4,11 @@
                tests, expected  standard        code, expressions to evaluate
                values, verdict  library only    (rlvf.sandbox.inside)
 
-`Sandbox` (client.py) starts small server processes at once, so start it before torch is imported.
-A server forks a fresh process for each candidate, limits its time, and passes its answers on
-unread. Answers are plain data (inside/values.py); `judge.py` and `split.py` turn tests into
-expressions for the candidate and its answers into verdicts.
+`Sandbox` (client.py) starts small server processes at once, so start it before torch is imported;
+it talks to each over a `Connection` (connection.py). A server forks a fresh process for each
+candidate, limits its time, and passes its answers on unread. Answers are plain data
+(inside/values.py); `judge.py` and `split.py` turn tests into expressions for the candidate and
+its answers into verdicts.
 
 What a server and its candidates may do, the kernel decides: inside/isolation.py, syscalls.py.
 docs/sandbox.md says what is kept out and how, which limits there are, and what each verdict means.

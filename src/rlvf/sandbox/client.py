@@ -1,52 +1,28 @@
-"""`Sandbox`: keeps the server processes, hands them candidates, and returns verdicts in order."""
+"""`Sandbox`: keeps the servers busy with candidates, and returns verdicts in order."""
 
-import json
-import marshal
 import math
-import os
-import queue
 import select
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 
 from rlvf.config import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.records import Execution, Task
-from rlvf.sandbox import judge, syscalls
-from rlvf.sandbox.inside import wire
+from rlvf.sandbox import judge
+from rlvf.sandbox.connection import Connection, Order, ServerLost
 
 _ATTEMPTS = 3
 # Between attempts, in seconds, times the number of the attempt: the machine may be overloaded.
 _PAUSE = 0.1
-# Beyond the candidate's own limits: a server that is silent for longer is taken to be broken.
-_PATIENCE = 30.0
-_CHUNK = 1 << 18
 # How many candidates for each worker may wait for one before them that takes long.
 _AHEAD = 32
 _PLANS_KEPT = 4096
-# A file system in memory, where there is one.
-_MEMORY = "/dev/shm"
-
-# Like -I, but for PYTHONHASHSEED: the order of a set of strings must not decide a verdict.
-_PYTHON = (sys.executable, "-s", "-P", "-S", "-B", "-X", "utf8", "-c")
-_BOOT = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from inside import server
-del sys.path[0], sys.argv[1:]
-server.main()
-"""
 
 _REMEDIES = {
     "namespaces": "sysctl user.max_user_namespaces and, on Ubuntu 24.04 or newer, "
@@ -80,18 +56,18 @@ class Sandbox:
         self._settings = settings
         self._plans: dict[int, tuple[Task, list[judge.Job]]] = {}
         self._window = workers * _AHEAD
-        self._servers = [_Server() for _ in range(workers)]
-        self._idle: queue.SimpleQueue[_Server] = queue.SimpleQueue()
-        self._threads = ThreadPoolExecutor(workers, "rlvf-sandbox")
+        self._connections = [Connection() for _ in range(workers)]
+        self._running: dict[Connection, _Work] = {}
+        self._waiting: deque[_Work] = deque()
+        self._lock = threading.RLock()
         # Also runs at the end of the interpreter, where nobody closed the sandbox.
-        self._finalizer = weakref.finalize(self, _shut_down, self._servers, self._threads)
+        self._finalizer = weakref.finalize(self, _shut_down, self._connections, self._lock)
         try:
-            for server in self._servers:
-                server.start()
-            for server in self._servers:
-                self._check(server.greet())
-                self._idle.put(server)
-        except _ServerLost as error:
+            for connection in self._connections:
+                connection.start()
+            for connection in self._connections:
+                self._check(connection.greet())
+        except ServerLost as error:
             self.close()
             raise RlvfError(f"the sandbox cannot start: {error}") from error
         except BaseException:
@@ -115,7 +91,7 @@ class Sandbox:
     @property
     def processes(self) -> list[int]:
         """The process of each worker: the leader of its session."""
-        return [server.pid for server in self._servers]
+        return [connection.pid for connection in self._connections]
 
     def close(self) -> None:
         """End all processes and remove all scratch folders. Harmless twice."""
@@ -130,54 +106,128 @@ class Sandbox:
         Raises:
             RlvfError: a task's test is not valid Python, or the sandbox is closed.
         """
-        if not self._finalizer.alive:
-            raise RlvfError("the sandbox is closed; make a new one")
-        pending: deque[Future[Execution]] = deque()
+        pending: deque[_Work] = deque()
         try:
             for candidate in candidates:
-                pending.append(self._threads.submit(self._execute, candidate))
+                pending.append(_Work(self._course(candidate)))
+                self._waiting.append(pending[-1])
+                self._advance(wait=False)
                 if len(pending) >= self._window:
-                    yield self._result(pending)
+                    yield self._finish(pending.popleft())
             while pending:
-                yield self._result(pending)
+                yield self._finish(pending.popleft())
         finally:
-            for future in pending:  # nobody waits for them any more
-                future.cancel()
+            for work in pending:  # nobody waits for them any more
+                work.drop()
 
-    def _result(self, pending: deque[Future[Execution]]) -> Execution:
+    def _finish(self, work: "_Work") -> Execution:
+        while work.execution is None:
+            if work.error:
+                self.close()
+                raise work.error
+            self._advance(wait=True)
+        return work.execution
+
+    # ------------------------------------------------------------ all candidates together
+
+    def _advance(self, wait: bool) -> None:
+        """Take what the servers have done and keep them busy, or wait until there is something."""
+        with self._lock:
+            if not self._finalizer.alive:
+                raise RlvfError("the sandbox is closed; make a new one")
+            try:
+                self._hand_out()
+                for work in islice(self._waiting, len(self._connections)):
+                    work.prepare()  # while the servers are busy
+                replies = self._replies(wait)
+                self._hand_out()  # before the replies are looked at, which takes time
+                for work, reply in replies:
+                    work.take(reply)
+                    if work.order:
+                        self._waiting.appendleft(work)
+            except BaseException:
+                self.close()
+                raise
+
+    def _hand_out(self) -> None:
+        idle = (one for one in self._connections if one not in self._running)
+        for connection in idle:
+            while self._waiting:
+                work = self._waiting.popleft()
+                work.prepare()
+                if work.order:
+                    self._send(connection, work)
+                    break
+
+    def _send(self, connection: Connection, work: "_Work") -> None:
         try:
-            return pending[0].result()
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            pending.popleft()
+            connection.send(work.order)
+            self._running[connection] = work
+        except ServerLost as error:
+            self._try_again(connection, work, error)
 
-    def _execute(self, candidate: Candidate) -> Execution:
-        server = self._idle.get()
-        try:
-            execution = self._execute_on(server, candidate)
-            return execution.model_copy(update={"isolation": list(server.layers)})
-        finally:
-            self._idle.put(server)
+    def _replies(self, wait: bool) -> list[tuple["_Work", judge.Reply]]:
+        """What has come by now, or, if there is something to wait for, comes next."""
+        poll = select.poll()
+        owners: dict[int, Connection] = {}
+        for connection in self._running:
+            for descriptor, event in connection.events():
+                poll.register(descriptor, event)
+                owners[descriptor] = connection
+        if not owners:
+            return []
+        first = min(connection.deadline for connection in self._running)
+        patience = max(0.0, first - time.monotonic()) if wait else 0.0
+        ready = {owners[descriptor] for descriptor, _ in poll.poll(patience * 1000)}
+        now = time.monotonic()
+        replies = []
+        for connection, work in list(self._running.items()):
+            try:
+                if connection in ready:
+                    reply = connection.receive()
+                elif now < connection.deadline:
+                    continue
+                else:
+                    raise ServerLost("its process is silent")
+            except ServerLost as error:
+                del self._running[connection]
+                self._try_again(connection, work, error)
+            else:
+                if reply:
+                    del self._running[connection]
+                    replies.append((work, reply))
+        return replies
 
-    def _execute_on(self, server: "_Server", candidate: Candidate) -> Execution:
+    def _try_again(self, connection: Connection, work: "_Work", error: ServerLost) -> None:
+        connection.end()
+        work.attempts += 1
+        if work.attempts == _ATTEMPTS:
+            work.fail(error)
+        else:
+            time.sleep(_PAUSE * work.attempts)
+            self._waiting.appendleft(work)
+
+    # ------------------------------------------------------------ one candidate
+
+    def _course(self, candidate: Candidate) -> "_Course":
+        """Yields an order for each of the candidate's jobs, and is sent the replies."""
         task, sample_id, code = candidate.task, candidate.sample_id, candidate.code
+        isolation = list(self._connections[0].layers)
         if code is None or not code.strip():
-            return judge.unrun(task, sample_id, judge.Finding("no_code"))
+            return judge.unrun(task, sample_id, judge.Finding("no_code"), isolation)
         judged: list[judge.Judged] = []
         used = 0.0
         for job in self._plan(task):
             try:
-                reply = self._run(server, self._limits(job, used), _content(job, code))
-            except _ServerLost as error:
+                reply = yield Order(self._limits(job, used), _content(job, code))
+            except ServerLost as error:
                 finding = judge.Finding("infrastructure_error", None, f"the sandbox: {error}")
-                return judge.unrun(task, sample_id, finding)
+                return judge.unrun(task, sample_id, finding, isolation)
             judged.append(judge.Judged(job, reply, job.judge(reply)))
             used += reply.cpu_seconds
             if reply.died:
                 break
-        return judge.merge(task, sample_id, judged)
+        return judge.merge(task, sample_id, judged, isolation)
 
     def _plan(self, task: Task) -> list[judge.Job]:
         # Samples of one task share its object, mostly: it is planned once.
@@ -203,17 +253,6 @@ class Sandbox:
             "output": job.output_bytes(settings.output_kb << 10),
         }
 
-    def _run(self, server: "_Server", limits: dict, content: dict) -> judge.Reply:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return server.run(limits, content)
-            except _ServerLost:
-                server.end()
-                if attempt == _ATTEMPTS:
-                    raise
-                time.sleep(_PAUSE * attempt)
-        raise AssertionError("not reached")
-
 
 def _content(job: judge.Job, code: str) -> dict:
     return {
@@ -225,161 +264,53 @@ def _content(job: judge.Job, code: str) -> dict:
     }
 
 
-class _ServerLost(Exception):
-    """The server died, is silent, or could not run the candidate."""
+_Course = Generator[Order, judge.Reply, Execution]
 
 
-class _Server:
-    """A server process, replaced when it is lost, and the client's end of the pipes to it."""
+class _Work:
+    """A candidate on its way: what is to be run next, and in the end its Execution, or an error
+    that is not the candidate's."""
 
-    def __init__(self):
-        self.layers: tuple[str, ...] = ()
-        self._lock = threading.Lock()
-        self._terminated = False
-        self._process: subprocess.Popen | None = None
-        self._folder = ""
-        self._unpacker = wire.Unpacker()
+    def __init__(self, course: _Course):
+        self._course = course
+        self._begun = False
+        self.order: Order | None = None
+        self.attempts = 0
+        self.execution: Execution | None = None
+        self.error: Exception | None = None
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid if self._process else 0
+    def prepare(self) -> None:
+        """Make the first order, if there is to be one, or end."""
+        if not self._begun:
+            self._begun = True
+            self._go_on(lambda: next(self._course))
 
-    def start(self) -> None:
-        """Start a process; it gets ready while the caller goes on. Raises _ServerLost."""
+    def take(self, reply: judge.Reply) -> None:
+        """Look at the reply to the order, and make the next one or end."""
+        self._go_on(lambda: self._course.send(reply))
+
+    def fail(self, error: ServerLost) -> None:
+        """End without a reply."""
+        self._go_on(lambda: self._course.throw(error))
+
+    def drop(self) -> None:
+        """End at once: nobody wants to know."""
+        self._begun, self.order = True, None
+        self._course.close()
+
+    def _go_on(self, step: Callable[[], Order]) -> None:
+        self.order, self.attempts = None, 0
         try:
-            filters, self._problem = syscalls.filters(), None
-        except OSError as error:
-            filters, self._problem = (b"", b""), str(error)
-        with self._lock:
-            if self._terminated:
-                raise RlvfError("the sandbox was closed")
-            kept = {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
-            # More arenas than one take 64 MiB of a candidate's address space for each thread.
-            python = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
-            home = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
-            try:
-                self._folder = tempfile.mkdtemp(prefix="rlvf-sandbox-", dir=home)
-                self._process = subprocess.Popen(
-                    [*_PYTHON, _BOOT, str(Path(__file__).parent)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    bufsize=0,
-                    cwd="/",
-                    env={**python, **kept},
-                    start_new_session=True,  # Ctrl-C in a terminal is for the client alone
-                )
-            except OSError as error:
-                raise _ServerLost(f"its process cannot be started: {error}") from error
-        self._unpacker = wire.Unpacker()
-        os.set_blocking(self._process.stdin.fileno(), False)
-        filters = [program.hex() for program in filters]
-        start = {"folder": self._folder, "filters": filters}
-        self._send(time.monotonic() + _PATIENCE, json.dumps(start).encode())
-
-    def greet(self) -> dict[str, str]:
-        """Wait for a process that was started: the layers that it lacks, each with the reason.
-        Raises _ServerLost."""
-        (frame,) = self._receive(time.monotonic() + _PATIENCE)
-        greeting = json.loads(frame[1:])
-        self.layers = tuple(greeting["layers"])
-        if self._problem:
-            greeting["missing"]["seccomp"] = self._problem
-        return greeting["missing"]
-
-    def terminate(self) -> None:
-        """Have the process end soon, and none start after it. Safe while `run` is running."""
-        with self._lock:
-            self._terminated = True
-            if self._process:
-                self._process.terminate()
-
-    def end(self) -> None:
-        """End the process, which removes what it left. The next `run` starts another one."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process.stdin.close()
-            self._process.stdout.close()
-            self._process = None
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def run(self, limits: dict, content: dict) -> judge.Reply:
-        """Have one job done. Raises _ServerLost."""
-        if self._process is None:
-            self._restart()
-        deadline = time.monotonic() + limits["total_wall"] + _PATIENCE
-        self._send(deadline, json.dumps(limits).encode(), marshal.dumps(content))
-        results = b""
-        while True:
-            for frame in self._receive(deadline):
-                kind, content = frame[:1], frame[1:]
-                if kind == b"c":
-                    results += content
-                elif kind == b"s":
-                    fields = json.loads(content)
-                    if fields["end"] == "infrastructure":
-                        raise _ServerLost(f"it cannot run a candidate: {fields['message']}")
-                elif kind == b"o":
-                    stdout = content.decode(errors="replace")
-                else:
-                    stderr = content.decode(errors="replace")
-                    frames = wire.Unpacker().feed(results)[: limits["frames"]]
-                    return _checked(
-                        judge.Reply(frames, **fields, stdout=stdout, stderr=stderr), limits
-                    )
-
-    def _restart(self) -> None:
-        before = self.layers
-        self.start()
-        self.greet()
-        if self.layers != before:
-            self.layers = before
-            raise _ServerLost("its new process is not confined as the first one was")
-
-    def _send(self, deadline: float, *contents: bytes) -> None:
-        descriptor = self._process.stdin.fileno()
-        data = b"".join(map(wire.frame, contents))
-        try:
-            while data:
-                self._wait(descriptor, select.POLLOUT, deadline)
-                data = data[os.write(descriptor, data) :]
-        except OSError as error:
-            raise _ServerLost(f"its process cannot be reached: {error}") from error
-
-    def _receive(self, deadline: float) -> list[bytes]:
-        """The next frames, at least one."""
-        descriptor = self._process.stdout.fileno()
-        while True:
-            self._wait(descriptor, select.POLLIN, deadline)
-            data = os.read(descriptor, _CHUNK)
-            if not data:
-                raise _ServerLost("its process has ended")
-            if frames := self._unpacker.feed(data):
-                return frames
-
-    def _wait(self, descriptor: int, event: int, deadline: float) -> None:
-        poll = select.poll()
-        poll.register(descriptor, event)
-        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise _ServerLost("its process is silent")
+            self.order = step()
+        except StopIteration as end:
+            self.execution = end.value
+        except Exception as error:
+            self.error = error
 
 
-def _checked(reply: judge.Reply, limits: dict) -> judge.Reply:
-    killed = reply.end == "exit" and reply.status == -signal.SIGKILL
-    if killed and reply.cpu_seconds < limits["cpu"]:
-        # Neither the server did that nor a limit, and the candidate has no means to.
-        raise _ServerLost("something outside, for want of memory perhaps, killed a candidate")
-    return reply
-
-
-def _shut_down(servers: list[_Server], threads: ThreadPoolExecutor) -> None:
-    for server in servers:
-        server.terminate()
-    threads.shutdown(cancel_futures=True)
-    for server in servers:
-        server.end()
+def _shut_down(connections: list[Connection], lock: threading.RLock) -> None:
+    for connection in connections:
+        connection.terminate()  # which also wakes the one who holds the lock
+    with lock:
+        for connection in connections:
+            connection.end()

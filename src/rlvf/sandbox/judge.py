@@ -9,7 +9,6 @@ import numbers
 import re
 import reprlib
 import signal
-import threading
 from collections.abc import Set
 from dataclasses import dataclass, field
 from types import CodeType
@@ -297,10 +296,6 @@ class ProgramJob:
 
 Job = TestsJob | ProgramJob
 
-# Python 3.11 counts how deep its parser is in one place for all threads, and complains when
-# another thread has changed that (python/cpython#106905).
-_PARSING = threading.Lock()
-
 
 def plan(task: Task) -> list[Job]:
     """The jobs of a task: its asserts and calls together, then each program run by itself.
@@ -313,10 +308,9 @@ def plan(task: Task) -> list[Job]:
     if not others:
         return [*programs]
     try:
-        with _PARSING:
-            checks = [_check(task, test) for test in others.values()]
-            setup = _setup(task, checks)
-            code = _compiled(setup, "exec", "<setup>") if setup else None
+        checks = [_check(task, test) for test in others.values()]
+        setup = _setup(task, checks)
+        code = _compiled(setup, "exec", "<setup>") if setup else None
     except RlvfError as error:
         raise RlvfError(f"{task.task_id}: {error}") from error
     return [TestsJob(list(others), setup, code, checks), *programs]
@@ -443,13 +437,13 @@ class Judged(NamedTuple):
     findings: list[Finding]
 
 
-def unrun(task: Task, sample_id: int, finding: Finding) -> Execution:
+def unrun(task: Task, sample_id: int, finding: Finding, isolation: list[str]) -> Execution:
     """The Execution of a candidate of which nothing was run."""
     tests = [TestResult(verdict=finding.verdict, milliseconds=0.0) for _ in task.tests]
-    return _execution(task, sample_id, finding, tests, [])
+    return _execution(task, sample_id, finding, tests, [], isolation)
 
 
-def merge(task: Task, sample_id: int, judged: list[Judged]) -> Execution:
+def merge(task: Task, sample_id: int, judged: list[Judged], isolation: list[str]) -> Execution:
     """The Execution, with results in the order of the task's tests. Tests of jobs that were not
     run share the end of the last one that was."""
     findings: dict[int, Finding] = {}
@@ -468,13 +462,17 @@ def merge(task: Task, sample_id: int, judged: list[Judged]) -> Execution:
     order = range(len(task.tests))
     failed = (findings[index] for index in order if findings[index] is not PASSED)
     replies = [reply for _, reply, _ in judged]
-    return _execution(
-        task, sample_id, next(failed, PASSED), [results[index] for index in order], replies
-    )
+    tests = [results[index] for index in order]
+    return _execution(task, sample_id, next(failed, PASSED), tests, replies, isolation)
 
 
 def _execution(
-    task: Task, sample_id: int, finding: Finding, tests: list[TestResult], replies: list[Reply]
+    task: Task,
+    sample_id: int,
+    finding: Finding,
+    tests: list[TestResult],
+    replies: list[Reply],
+    isolation: list[str],
 ) -> Execution:
     return Execution(
         task_id=task.task_id,
@@ -487,4 +485,5 @@ def _execution(
         seconds=sum(reply.seconds for reply in replies),
         stdout="".join(reply.stdout for reply in replies),
         message=_clean(finding.message)[-_MAX_MESSAGE:],
+        isolation=isolation,
     )

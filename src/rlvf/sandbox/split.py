@@ -60,6 +60,8 @@ _VALUE = "__value"
 # Of nodes that are made here; to have Python find those that lack one takes long.
 _PLACE = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# Most nodes are of these kinds, which name nothing.
+_LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 # Of expressions: whatever their parts are, they take no more time or memory than those.
 _HARMLESS = (
     *(ast.BoolOp, ast.Dict, ast.IfExp, ast.JoinedStr, ast.List, ast.Slice, ast.Starred),
@@ -186,7 +188,8 @@ def _free(node: ast.AST, bound: Set[str] = frozenset()) -> Iterator[ast.expr]:
     if isinstance(node, (ast.Lambda, ast.FunctionDef, *_COMPREHENSIONS)):
         bound = bound | _locals(node)
     for child in ast.iter_child_nodes(node):
-        yield from _free(child, bound)
+        if not isinstance(child, _LEAVES):
+            yield from _free(child, bound)
 
 
 def _deciding(test: ast.expr) -> Iterator[ast.expr]:

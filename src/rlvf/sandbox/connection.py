@@ -1,0 +1,212 @@
+"""`Connection`: one server process, and this end of the pipes to it."""
+
+import json
+import marshal
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from rlvf.errors import RlvfError
+from rlvf.sandbox import judge, syscalls
+from rlvf.sandbox.inside import wire
+
+# Beyond the candidate's own limits: a server that is silent for longer is taken to be broken.
+_PATIENCE = 30.0
+_CHUNK = 1 << 18
+# A file system in memory, where there is one.
+_MEMORY = "/dev/shm"
+
+# Like -I, but for PYTHONHASHSEED: the order of a set of strings must not decide a verdict.
+_PYTHON = (sys.executable, "-s", "-P", "-S", "-B", "-X", "utf8", "-c")
+_BOOT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from inside import server
+del sys.path[0], sys.argv[1:]
+server.main()
+"""
+
+
+class ServerLost(Exception):
+    """The server died, is silent, or could not run the candidate."""
+
+
+class Order:
+    """One job as a server reads it."""
+
+    def __init__(self, limits: dict, content: dict):
+        self.limits = limits
+        self.data = wire.frame(json.dumps(limits).encode()) + wire.frame(marshal.dumps(content))
+
+
+class Connection:
+    """A server process, replaced when it is lost, and the client's end of the pipes to it.
+
+    It does one order at a time: `send`, then `receive` whenever there are `events`, until that
+    gives the reply. All methods that talk to the process raise ServerLost.
+    """
+
+    def __init__(self):
+        self.layers: tuple[str, ...] = ()
+        # By time.monotonic: when the process must have said something.
+        self.deadline = 0.0
+        self._lock = threading.Lock()
+        self._terminated = False
+        self._process: subprocess.Popen | None = None
+        self._folder = ""
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def start(self) -> None:
+        """Start a process; it gets ready while the caller goes on."""
+        try:
+            filters, self._problem = syscalls.filters(), None
+        except OSError as error:
+            filters, self._problem = (b"", b""), str(error)
+        with self._lock:
+            if self._terminated:
+                raise RlvfError("the sandbox was closed")
+            kept = {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
+            # More arenas than one take 64 MiB of a candidate's address space for each thread.
+            python = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
+            home = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+            try:
+                self._folder = tempfile.mkdtemp(prefix="rlvf-sandbox-", dir=home)
+                self._process = subprocess.Popen(
+                    [*_PYTHON, _BOOT, str(Path(__file__).parent)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    bufsize=0,
+                    cwd="/",
+                    env={**python, **kept},
+                    start_new_session=True,  # Ctrl-C in a terminal is for the client alone
+                )
+            except OSError as error:
+                raise ServerLost(f"its process cannot be started: {error}") from error
+        self._input, self._output = self._process.stdin.fileno(), self._process.stdout.fileno()
+        for descriptor in (self._input, self._output):
+            os.set_blocking(descriptor, False)
+        self._unpacker = wire.Unpacker()
+        self._results = b""
+        start = {"folder": self._folder, "filters": [program.hex() for program in filters]}
+        self._unsent = memoryview(wire.frame(json.dumps(start).encode()))
+        self.deadline = time.monotonic() + _PATIENCE
+        self._write()
+
+    def greet(self) -> dict[str, str]:
+        """Wait for a process that was started: the layers that it lacks, each with the reason."""
+        frames: list[bytes] = []
+        while not frames:
+            poll = select.poll()
+            for event in self.events():
+                poll.register(*event)
+            if not poll.poll(max(0.0, self.deadline - time.monotonic()) * 1000):
+                raise ServerLost("its process is silent")
+            self._write()
+            frames = self._read()
+        greeting = json.loads(frames[0][1:])
+        self.layers = tuple(greeting["layers"])
+        if self._problem:
+            greeting["missing"]["seccomp"] = self._problem
+        return greeting["missing"]
+
+    def terminate(self) -> None:
+        """Have the process end soon, and none start after it. Any thread may call this."""
+        with self._lock:
+            self._terminated = True
+            if self._process:
+                self._process.terminate()
+
+    def end(self) -> None:
+        """End the process, which removes what it left. The next `send` starts another one."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process.stdin.close()
+            self._process.stdout.close()
+            self._process = None
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def send(self, order: Order) -> None:
+        """Have an order carried out, by a new process if there is none."""
+        if self._process is None:
+            self._restart()
+        self._limits = order.limits
+        self._results = b""
+        self._unsent = memoryview(order.data)
+        self.deadline = time.monotonic() + order.limits["total_wall"] + _PATIENCE
+        self._write()
+
+    def events(self) -> list[tuple[int, int]]:
+        """The descriptors to wait for, each with what for, as select.poll takes them."""
+        writing = [(self._input, select.POLLOUT)] if self._unsent else []
+        return [(self._output, select.POLLIN), *writing]
+
+    def receive(self) -> judge.Reply | None:
+        """Go on with the order after an event; the reply once it is complete."""
+        self._write()
+        for frame in self._read():
+            kind, content = frame[:1], frame[1:]
+            if kind == b"c":
+                self._results += content
+            elif kind == b"s":
+                self._fields = json.loads(content)
+                if self._fields["end"] == "infrastructure":
+                    raise ServerLost(f"it cannot run a candidate: {self._fields['message']}")
+            elif kind == b"o":
+                self._fields["stdout"] = content.decode(errors="replace")
+            else:
+                self._fields["stderr"] = content.decode(errors="replace")
+                frames = wire.Unpacker().feed(self._results)[: self._limits["frames"]]
+                return _checked(judge.Reply(frames, **self._fields), self._limits)
+        return None
+
+    def _restart(self) -> None:
+        before = self.layers
+        self.start()
+        self.greet()
+        if self.layers != before:
+            self.layers = before
+            raise ServerLost("its new process is not confined as the first one was")
+
+    def _write(self) -> None:
+        """As much as the process takes now."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._input, self._unsent) :]
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise ServerLost(f"its process cannot be reached: {error}") from error
+
+    def _read(self) -> list[bytes]:
+        """The frames that are complete now."""
+        try:
+            data = os.read(self._output, _CHUNK)
+        except BlockingIOError:
+            return []
+        if not data:
+            raise ServerLost("its process has ended")
+        return self._unpacker.feed(data)
+
+
+def _checked(reply: judge.Reply, limits: dict) -> judge.Reply:
+    killed = reply.end == "exit" and reply.status == -signal.SIGKILL
+    if killed and reply.cpu_seconds < limits["cpu"]:
+        # Neither the server did that nor a limit, and the candidate has no means to.
+        raise ServerLost("something outside, for want of memory perhaps, killed a candidate")
+    return reply
