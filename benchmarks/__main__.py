@@ -18,7 +18,7 @@ from benchmarks.endurance import measure_endurance
 from benchmarks.execution import measure_execution
 from benchmarks.linting import measure_lint
 from benchmarks.probe import probe
-from benchmarks.report import markdown, rates, shares
+from benchmarks.report import contender_rates, markdown, rates, shares
 from benchmarks.rewards import MODEL, measure_rewards
 from benchmarks.tasks import load_tasks
 from rlvf.config import load_config
@@ -156,7 +156,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             "left_out": left_out,
             "cores": cores,
             "repeat": options.repeat,
-            "contenders": rates(rows, len(tasks), cores),
+            "contenders": contender_rates(rows, len(tasks), cores),
         }
     if "endurance" in options.only:
         results["endurance"] = measure_endurance(options.endurance, cores)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders import CONTENDERS, PASSES
 
 _LINT = {"batch": "batches of {batch}", "process-each": "a Ruff process for each"}
 _REWARDS = {"grpo-tests": "unit tests", "grpo-ruff": "Ruff", "grpo-combined": "both"}
@@ -18,9 +18,22 @@ _QUANTITIES = {
 }
 
 
+def contender_rates(rows: dict[str, dict[str, Any]], count: int, cores: int) -> dict[str, Any]:
+    """`rates` for each of PASSES. Who failed has none."""
+    measured = {name: row["seconds"] for name, row in rows.items() if "seconds" in row}
+    by_pass = {
+        one: rates({name: {"seconds": row[one]} for name, row in measured.items()}, count, cores)
+        for one in PASSES
+    }
+    return {
+        name: {**row, **{one: by_pass[one][name] for one in PASSES}} if name in measured else row
+        for name, row in rows.items()
+    }
+
+
 def rates(rows: dict[str, dict[str, Any]], count: int, cores: int = 1) -> dict[str, Any]:
     """To the seconds by name: how many a second (and core), and how many times that the first one
-    does. Who failed has none.
+    does.
 
     The ratio is the median of the repetitions' own ones: what slows the machine down for a while
     slows down both sides of most of them.
@@ -32,8 +45,6 @@ def rates(rows: dict[str, dict[str, Any]], count: int, cores: int = 1) -> dict[s
             "ratio": median(one / own for one, own in zip(row["seconds"], first, strict=True)),
             **row,
         }
-        if "seconds" in row
-        else row
         for name, row in rows.items()
     }
 
@@ -55,9 +66,10 @@ def markdown(results: dict[str, Any]) -> str:
     parts = []
     if part := results.get("execution"):
         parts.append(
-            f"**On their own.** Solutions of MBPP run against their tests, each of {part['tasks']} "
-            f"tasks once ({len(part['left_out'])} tasks left out), from a small process, on "
-            f"{part['cores']} cores; medians of {part['repeat']} repetitions and of their ratios:"
+            "**On their own.** Solutions of MBPP run against their tests, from a small process on "
+            f"{part['cores']} cores: the first sample of each of {part['tasks']} tasks "
+            f"({len(part['left_out'])} tasks left out), and further ones. Executions a second and "
+            f"core, medians of {part['repeat']} repetitions and of their ratios:"
             "\n\n" + _contenders(part)
         )
     if part := results.get("trainer"):
@@ -66,8 +78,8 @@ def markdown(results: dict[str, Any]) -> str:
             f"**Inside a trainer.** The same {part['tasks']} solutions, but from a process that "
             "has loaded torch, transformers and trl and taken a step of training "
             f"({process['memory_mib']} MiB, {process['threads']} threads); the sandbox was made "
-            f"before. On {part['cores']} cores; medians of {part['repeat']} repetitions and of "
-            "their ratios:\n\n" + _contenders(part)
+            f"before. Executions a second and core on {part['cores']} cores; medians of "
+            f"{part['repeat']} repetitions and of their ratios:\n\n" + _contenders(part)
         )
     if part := results.get("endurance"):
         kinds = ", ".join(f"{count} {kind}" for kind, count in part["kinds"].items())
@@ -100,15 +112,22 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def _contenders(part: dict[str, Any]) -> str:
-    return _table(
-        ["", "executions/s per core", "lowest", "highest", "sandbox ÷ this"],
-        [_rate(CONTENDERS[name], row) for name, row in part["contenders"].items()],
-    )
+    rows = []
+    for name, row in part["contenders"].items():
+        if "failure" in row:
+            numbers = [row["failure"], "", "", ""]
+        else:
+            spread = "{median:.0f} ({min:.0f} to {max:.0f})"
+            numbers = [
+                text
+                for one in PASSES
+                for text in (spread.format(**row[one]), f"{row[one]['ratio']:.3g}")
+            ]
+        rows.append([CONTENDERS[name], *numbers])
+    return _table(["", "first samples", "sandbox ÷ this", "further ones", "sandbox ÷ this"], rows)
 
 
 def _rate(name: str, row: dict[str, Any]) -> list[str]:
-    if "failure" in row:
-        return [name, row["failure"], "", "", ""]
     return [name, *_numbers(row, ".0f"), f"{row['ratio']:.3g}"]
 
 

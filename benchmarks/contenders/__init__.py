@@ -14,6 +14,9 @@ between `Contender(cores)` and the first `check`, as with reward functions of a 
 from typing import Any
 
 TIMEOUT = 10.0
+# All solutions are run twice: as the first samples of their tasks, and as all further ones of a
+# group or an evaluation, where what depends on the task alone need not be done again.
+PASSES = ("first", "further")
 
 CONTENDERS = {
     "sandbox": "this sandbox",

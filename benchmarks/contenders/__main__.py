@@ -7,6 +7,7 @@ import sys
 import time
 
 from benchmarks import SCRATCH
+from benchmarks.contenders import PASSES
 
 _WARM_UP = 16
 
@@ -22,14 +23,17 @@ def main() -> None:
             process = importlib.import_module(f"{__package__}.trainer").size()
         prepared = [contender.prepare(task) for task in tasks]
         contender.check(prepared[:_WARM_UP])
-        start = time.perf_counter()
-        passed = contender.check(prepared)
-        seconds = time.perf_counter() - start
+        seconds, passed = [], [True] * len(prepared)
+        for _ in PASSES:
+            start = time.perf_counter()
+            outcome = contender.check(prepared)
+            seconds.append(time.perf_counter() - start)
+            passed = [before and now for before, now in zip(passed, outcome, strict=True)]
         # Whoever lets everything pass would be fast.
         wrong = [_spoiled(task) for task in tasks[:_WARM_UP]]
         fooled = contender.check([contender.prepare(task) for task in wrong])
     outcome = {
-        "seconds": seconds,
+        "seconds": dict(zip(PASSES, seconds, strict=True)),
         "process": process,
         "failed": [task["task_id"] for task, ok in zip(tasks, passed, strict=True) if not ok],
         "fooled": [task["task_id"] for task, ok in zip(wrong, fooled, strict=True) if ok],

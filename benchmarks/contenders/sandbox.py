@@ -1,4 +1,4 @@
-"""This project's sandbox. A task is planned once in a process, so here for each candidate."""
+"""This project's sandbox. A task is planned once in a process: with its first sample."""
 
 from typing import Any
 
