@@ -92,6 +92,20 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--settings", required=True, help=f"the cell's {_SETTINGS_HELP}")
     sub.add_argument("--log", type=Path, required=True, help="JSON Lines, one per optimiser step")
     sub.add_argument("--rollouts", type=Path, required=True, help="a sample of the completions")
+    sub.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="FOLDER",
+        help="where an interrupted run leaves what the same command goes on from; on SIGTERM or "
+        "SIGUSR1 the run stops there after the current optimiser step (default: nowhere)",
+    )
+    sub.add_argument(
+        "--checkpoint-every",
+        type=_positive(int),
+        default=5,
+        metavar="N",
+        help="generations from one checkpoint to the next (default: 5)",
+    )
     _workers(sub)
     _out(sub, "the adapter's folder")
 
@@ -221,9 +235,17 @@ def _train(options: argparse.Namespace) -> None:
 
     # Before torch is imported: the sandbox's processes must not descend from one that has it.
     with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
+        from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
         from rlvf.training.grpo import train
 
-        train(options.model, tasks, settings, verifier, options.out, options.log, options.rollouts)
+        files = options.out, options.log, options.rollouts
+        if options.checkpoints is None:
+            train(options.model, tasks, settings, verifier, *files)
+            return
+        with StopRequest.listening() as stop:
+            identity = run_identity(options.model, tasks, settings)
+            checkpoints = Checkpoints(options.checkpoints, options.checkpoint_every, identity)
+            train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
 
 
 def _generate(options: argparse.Namespace) -> None:
