@@ -28,6 +28,7 @@ from rlvf.prompts import code_of
 from rlvf.records import (
     CellId,
     Completion,
+    DecodedCellId,
     Execution,
     LintReport,
     TrainingStep,
@@ -139,11 +140,16 @@ def _parser() -> argparse.ArgumentParser:
     _out(sub, "ruff.jsonl")
 
     sub = stage("measure", _measure, "Join what is known of each completion of a cell.")
-    sub.add_argument("--cell", required=True, help="study, model, policy, seed, decoding as JSON")
+    sub.add_argument("--cell", required=True, help="study, model, policy, seed as JSON")
     sub.add_argument("--tasks", type=Path, required=True)
-    sub.add_argument("--completions", type=Path, required=True)
-    sub.add_argument("--executions", type=Path, required=True)
-    sub.add_argument("--ruff", type=Path, required=True)
+    sub.add_argument(
+        "--decoding",
+        nargs=4,
+        action="append",
+        required=True,
+        metavar=("NAME", "COMPLETIONS", "EXECUTIONS", "RUFF"),
+        help="one of the cell's decodings and its three files; once for each",
+    )
     _out(sub, "samples.jsonl")
 
     sub = stage("tables", _tables, "Make the tables of a study from its samples.")
@@ -324,13 +330,17 @@ def _lint(options: argparse.Namespace) -> None:
 def _measure(options: argparse.Namespace) -> None:
     from rlvf.analysis.measures import measure
 
-    samples = measure(
-        parse_settings(options.cell, CellId, "--cell"),
-        read_tasks(options.tasks),
-        read_jsonl(options.completions, Completion),
-        read_jsonl(options.executions, Execution),
-        read_jsonl(options.ruff, LintReport),
-    )
+    cell = parse_settings(options.cell, CellId, "--cell")
+    tasks = read_tasks(options.tasks)
+    samples = []
+    for decoding, completions, executions, ruff in options.decoding:
+        samples += measure(
+            DecodedCellId(**cell.model_dump(), decoding=decoding),
+            tasks,
+            read_jsonl(Path(completions), Completion),
+            read_jsonl(Path(executions), Execution),
+            read_jsonl(Path(ruff), LintReport),
+        )
     write_jsonl(options.out, samples)
 
 

@@ -435,6 +435,37 @@ class Resources(Settings):
     other: ResourceSettings
 
 
+class Site(Settings):
+    """What depends on the cluster and its users, not on the study: workflow/site.example.yaml."""
+
+    account: str | None = None
+    partition: str | None = None
+    gpu_partition: str | None = None
+    gpu: str | None = None
+    sbatch: str = ""
+    gpu_sbatch: str = ""
+    gpu_jobs: Positive | None = None
+    seconds_to_save: int = Field(default=300, ge=0)
+
+    def ask(self, stage: ResourceSettings, saves: bool = False) -> dict[str, Any]:
+        """What a job of a stage asks Snakemake's Slurm executor for; `runtime` (minutes) and
+        `mem_mb` grow with the attempt. One that `saves` what it has is told ahead of its end."""
+        options = [self.gpu_sbatch if stage.gpus else self.sbatch]
+        if saves and self.seconds_to_save:
+            options.append(f"--signal=TERM@{self.seconds_to_save}")
+        asked = {
+            "mem_mb": lambda wildcards, attempt: stage.mem_mb * attempt,
+            "runtime": lambda wildcards, attempt: stage.runtime * attempt,
+            "slurm_account": self.account,
+            "slurm_partition": (self.gpu_partition if stage.gpus else None) or self.partition,
+            "slurm_extra": " ".join(filter(None, options)),
+        }
+        if stage.gpus:
+            asked["gpu_jobs"] = 1
+            asked |= {"gres": f"{self.gpu}:{stage.gpus}"} if self.gpu else {"gpu": stage.gpus}
+        return {name: value for name, value in asked.items() if value not in (None, "")}
+
+
 class Config(Settings):
     """The whole configuration of one scale."""
 
@@ -451,6 +482,8 @@ class Config(Settings):
     decodings: dict[Name, DecodingSettings]
     studies: dict[Name, Study]
     resources: Resources
+    # Generations from one checkpoint of a training to the next.
+    checkpoint_every: Positive
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
@@ -663,7 +696,8 @@ def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> 
     """
     try:
         if not text.lstrip().startswith("{"):
-            origin, text = text, Path(text).read_text(encoding="utf-8")
+            origin = text
+            text = Path(origin).read_text(encoding="utf-8")
         raw = yaml.safe_load(text)
     except OSError as error:
         raise RlvfError(f"{origin}: cannot read: {error.strerror}") from error

@@ -1,13 +1,18 @@
 # The checked configuration, the paths that spell a cell, and what rules take from both.
+import os
 import re
 import shlex
 import sys
 
-from rlvf.config import NO_MODEL, parse_config, to_json
+from rlvf.config import NO_MODEL, Site, parse_config, parse_settings, to_json
 from rlvf.errors import RlvfError
+
+# Copied from workflow/site.example.yaml, which says what can be set; not in git.
+SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "site.yaml")
 
 try:
     CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
+    SITE = parse_settings(SITE_FILE, Site) if SITE_FILE else Site()
 except RlvfError as error:
     sys.exit(str(error))
 
@@ -52,13 +57,22 @@ def cell_of(wildcards):
     return CONFIG.cell(wildcards.study, wildcards.model, wildcards.policy, int(wildcards.seed))
 
 
+def decoded(wildcards):
+    """By a cell's decodings: its completions, executions and Ruff reports."""
+    return {
+        decoding: expand(
+            f"{DECODED}/{{name}}.jsonl",
+            name=("completions", "executions", "ruff"),
+            decoding=decoding,
+            **wildcards,
+        )
+        for decoding in CONFIG.decodings_of(cell_of(wildcards))
+    }
+
+
 def samples_of(study):
-    """The samples of every cell of a study in every decoding it has."""
-    return [
-        f"{DECODED}/samples.jsonl".format(**cell.model_dump(), decoding=decoding)
-        for cell in CONFIG.cells(study)
-        for decoding in CONFIG.decodings_of(cell)
-    ]
+    """The samples of every cell of a study."""
+    return [f"{CELL}/samples.jsonl".format(**cell.model_dump()) for cell in CONFIG.cells(study)]
 
 
 def training_logs_of(study):
@@ -69,14 +83,8 @@ def training_logs_of(study):
     ]
 
 
-def cluster(stage):
-    """What a stage asks of the cluster; a GPU only where the scale says so."""
-    asked = getattr(CONFIG.resources, stage)
-    return {
-        "mem_mb": asked.mem_mb,
-        "runtime": asked.runtime,
-        **({"gpu": asked.gpus} if asked.gpus else {}),
-    }
+if SITE.gpu_jobs:
+    workflow.resource_settings.resources.setdefault("gpu_jobs", SITE.gpu_jobs)
 
 
 def announce_products():

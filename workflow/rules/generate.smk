@@ -1,4 +1,8 @@
 # A policy and the test tasks -> completions. Controls write theirs without a model.
+localrules:
+    control,
+
+
 rule generate:
     input:
         model=MODEL,
@@ -14,7 +18,7 @@ rule generate:
         model=one_of(CONFIG.models),
     threads: CONFIG.resources.generate.cpus
     resources:
-        **cluster("generate"),
+        **SITE.ask(CONFIG.resources.generate),
     params:
         adapter=lambda w, input: f"--adapter {input.adapter}" if input.adapter else "",
         settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),

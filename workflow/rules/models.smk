@@ -29,7 +29,7 @@ rule pretrain_model:
         model=one_of(models_of("mini")),
     threads: CONFIG.resources.train.cpus
     resources:
-        **cluster("train"),
+        **SITE.ask(CONFIG.resources.train),
     params:
         settings=lambda w: to_json(CONFIG.pretrain_settings(w.model)),
     shell:
