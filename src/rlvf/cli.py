@@ -243,6 +243,7 @@ def _train(options: argparse.Namespace) -> None:
     with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
         from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
         from rlvf.training.grpo import train
+        from rlvf.training.slurm import requeue_if_preempted
 
         files = options.out, options.log, options.rollouts
         if options.checkpoints is None:
@@ -251,7 +252,11 @@ def _train(options: argparse.Namespace) -> None:
         with StopRequest.listening() as stop:
             identity = run_identity(options.model, tasks, settings)
             checkpoints = Checkpoints(options.checkpoints, options.checkpoint_every, identity)
-            train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
+            try:
+                train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
+            finally:
+                if stop:
+                    requeue_if_preempted()
 
 
 def _generate(options: argparse.Namespace) -> None:

@@ -26,7 +26,8 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={root}/munge.socket
+# The second: how soon a requeued job may start again.
+AuthInfo=socket={root}/munge.socket,cred_expire=10
 CryptoType=crypto/munge
 SlurmctldPort={ports[0]}
 SlurmdPort={ports[1]}
