@@ -1,7 +1,7 @@
 # A policy and the test tasks -> completions. Controls write theirs without a model.
 rule generate:
     input:
-        model=MODEL,
+        model=model_of,
         adapter=lambda w: f"{CELL}/adapter" if cell_of(w).trained else [],
         tasks=f"{TASKS}/test.jsonl",
     output:

@@ -1,7 +1,7 @@
 # A model and a cell's settings -> adapter, training log, sample of rollouts.
 rule train:
     input:
-        model=MODEL,
+        model=model_of,
         tasks=f"{TASKS}/train.jsonl",
     output:
         adapter=directory(f"{CELL}/adapter"),
