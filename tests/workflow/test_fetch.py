@@ -76,7 +76,9 @@ def test_tasks_need_the_hub_once_per_revision(snakemake, checkout, hub):
     again = snakemake("-n", TASKS)
     assert "Nothing to be done" in again.stdout + again.stderr
 
-    (checkout.folder / "other.yaml").write_text(f"benchmarks: {{mbpp: {{revision: {REVISION[::-1]}}}}}")
+    (checkout.folder / "other.yaml").write_text(
+        f"benchmarks: {{mbpp: {{revision: {REVISION[::-1]}}}}}"
+    )
     done = snakemake("-n", TASKS, more=["other.yaml"])
     assert planned(done) == {"fetch_benchmark": 1, "study_tasks": 1, "total": 2}
 

@@ -43,7 +43,8 @@ def models_of(kind):
 def fetched(folder, source):
     """The folder of the cache for a published model or dataset, as input. It is pinned: fetched
     again it is what it was before, and nothing that was made from it has to be made again."""
-    return ancient(folder.format(repo=source.repo.replace("/", "--"), revision=source.revision))
+    repo = "--".join(source.repo.split("/"))
+    return ancient(folder.format(repo=repo, revision=source.revision))
 
 
 def fetch_settings(kind, wildcards):

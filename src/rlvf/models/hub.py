@@ -79,7 +79,7 @@ def fetch(settings: FetchSettings, out: Path) -> None:
         problem = _explain(error)
         if token:
             problem = problem.replace(token, "***")
-        raise RlvfError(f"{where}: {' '.join(problem.split())}") from error
+        raise RlvfError(f"{where}: {' '.join(problem.split())[:400]}") from error
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt("the same command goes on from here") from error
 
@@ -174,8 +174,8 @@ def _explain(error: Exception) -> str:
         case HfHubHTTPError():
             status = error.response.status_code
             advice = "check HF_TOKEN, then run" if status in (401, 403) else "later, run"
-            said = (error.server_message or "no reason given")[:200]
-            return f"the hub answered {status} ({said}); {advice} the same command again"
+            said = error.server_message or "no reason given"
+            return f"the hub answered {status}; {advice} the same command again ({said})"
         case OfflineModeIsEnabled():
             return "HF_HUB_OFFLINE is set; fetch on a machine with a network, and without it"
         case HTTPError():
