@@ -11,11 +11,12 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from rlvf.checksums import verify_folder
 from rlvf.config import (
     BENCHMARKS,
     Config,
+    FetchSettings,
     GenerateSettings,
-    HubModel,
     LintSettings,
     PretrainSettings,
     SandboxSettings,
@@ -50,8 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     except RlvfError as error:
         print(f"rlvf {options.stage}: error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"rlvf {options.stage}: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        left = str(stop) or "nothing was written"
+        print(f"rlvf {options.stage}: interrupted; {left}", file=sys.stderr)
         return 130
     return 0
 
@@ -72,14 +74,21 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("tasks", _tasks, "Write the tasks of one split of a benchmark.")
     sub.add_argument("--benchmark", choices=list(BENCHMARKS), required=True)
     sub.add_argument("--split", required=True, help="train, test, ... as the benchmark names them")
-    sub.add_argument("--source", type=Path, help="a local copy of mbpp.jsonl instead of the hub")
+    sub.add_argument(
+        "--source", type=Path, help="MBPP: a folder made by `rlvf fetch`, or a copy of mbpp.jsonl"
+    )
     sub.add_argument("--limit", type=_positive(int), help="only the first so many tasks")
     sub.add_argument("--settings", help=f"the benchmark's {_SETTINGS_HELP}")
     _out(sub, "tasks.jsonl")
 
-    sub = stage("fetch", _fetch, "Download a published model at its pinned revision.")
-    sub.add_argument("--settings", required=True, help=f"the model's {_SETTINGS_HELP}")
-    _out(sub, "a model folder")
+    sub = stage(
+        "fetch",
+        _fetch,
+        "Download a published model or a benchmark's dataset at a pinned revision. Run again, it "
+        "goes on where it stopped, and repairs what is damaged.",
+    )
+    sub.add_argument("--settings", required=True, help=f"kind, repo, revision: {_SETTINGS_HELP}")
+    _out(sub, "a folder")
 
     sub = stage("pretrain", _pretrain, "Pretrain a mini model on its generated corpus.")
     sub.add_argument(
@@ -220,9 +229,11 @@ def _tasks(options: argparse.Namespace) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
+    # The client would tell the hub what is installed and who calls, and keep notes in HF_HOME.
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from rlvf.models.hub import fetch
 
-    fetch(parse_settings(options.settings, HubModel), options.out)
+    fetch(parse_settings(options.settings, FetchSettings), options.out)
 
 
 def _pretrain(options: argparse.Namespace) -> None:
@@ -237,6 +248,7 @@ def _pretrain(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, TrainSettings)
     tasks = read_tasks(options.tasks)
+    verify_folder(options.model)
     from rlvf.rewards import Verifier
 
     # Before torch is imported: the sandbox's processes must not descend from one that has it.
@@ -262,6 +274,7 @@ def _train(options: argparse.Namespace) -> None:
 def _generate(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, GenerateSettings)
     tasks = read_tasks(options.tasks)
+    verify_folder(options.model)
     from rlvf.generation import generate
 
     write_jsonl(options.out, generate(options.model, options.adapter, tasks, settings))

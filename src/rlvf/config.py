@@ -24,6 +24,8 @@ NO_MODEL = "none"
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*$")]
 Positive = Annotated[int, Field(gt=0)]
 Probability = Annotated[float, Field(gt=0, le=1)]
+# In full, so that it cannot move.
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class KeyedError(ValueError):
@@ -54,7 +56,8 @@ class Settings(BaseModel):
 
 
 class MbppSettings(Settings):
-    """MBPP from a local copy of its JSON Lines (`source`) or from the hub at a pinned revision.
+    """MBPP from `source`: a folder made by `rlvf fetch`, or a local copy of its JSON Lines. Where
+    it is None the workflow fetches the dataset at the pinned revision.
 
     `sha256` is taken over the tasks' content (see rlvf.benchmarks.mbpp), so that it holds for
     either origin.
@@ -62,7 +65,7 @@ class MbppSettings(Settings):
 
     kind: Literal["mbpp"] = "mbpp"
     repo: str = "google-research-datasets/mbpp"
-    revision: str = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
+    revision: Commit = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
     source: str | None = None
     sha256: str = "74096fcd5ab1cba45dfed503d2fd175efe9bd72ebb86f2a03d8a8d5abeae4488"
 
@@ -84,11 +87,11 @@ BENCHMARKS = {"mbpp": MbppSettings, "minimbpp": MiniMbppSettings}
 
 
 class HubModel(Settings):
-    """A published model at a pinned revision (a full commit hash, so that it cannot move)."""
+    """A published model at a pinned revision."""
 
     kind: Literal["hub"]
     repo: str
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    revision: Commit
     dtype: Literal["float32", "bfloat16"]
 
 
@@ -471,6 +474,7 @@ class Config(Settings):
 
     scale: Literal["paper", "mini"]
     results: str
+    cache: str
     benchmarks: dict[Name, Benchmark]
     models: dict[Name, Model]
     prompt: PromptSettings
@@ -595,6 +599,18 @@ class Config(Settings):
             decoding=self.decodings[decoding],
             dtype=self.models[cell.model].dtype,
         )
+
+
+class FetchSettings(Settings):
+    """All that `rlvf fetch` depends on: a model (kind hub) or a benchmark's dataset."""
+
+    kind: Literal["hub", "mbpp"]
+    repo: str
+    revision: Commit
+
+
+def fetch_settings(source: HubModel | MbppSettings) -> FetchSettings:
+    return FetchSettings(kind=source.kind, repo=source.repo, revision=source.revision)
 
 
 class TrainSettings(Settings):

@@ -9,11 +9,18 @@ def test_the_paper_scale_is_planned_where_there_is_no_slurm(checkout):
     jobs = planned(checkout.snakemake("--profile", "slurm", "-n"))
     cells = 2 * 7 * 3
     assert jobs["fetch_model"] == 2
+    assert jobs["fetch_benchmark"] == 1
     assert jobs["train"] == 2 * 6 * 3
     assert jobs["generate"] == cells * 2
     assert jobs["execute"] == jobs["lint"] == cells * 2 + 2
     assert jobs["measure"] == cells + 2
     assert "pretrain_model" not in jobs
+
+
+def test_a_local_copy_of_mbpp_is_not_fetched(checkout):
+    (checkout.folder / "local.yaml").write_text("benchmarks: {mbpp: {source: mbpp.jsonl}}\n")
+    jobs = planned(checkout.snakemake("-n", "--cores", "1", "--configfile", "local.yaml"))
+    assert "fetch_benchmark" not in jobs and jobs["study_tasks"] == 2
 
 
 def test_gpus_are_asked_for_where_the_scale_says_so(checkout):

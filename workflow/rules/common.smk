@@ -4,7 +4,14 @@ import re
 import shlex
 import sys
 
-from rlvf.config import NO_MODEL, Site, parse_config, parse_settings, to_json
+from rlvf.config import (
+    NO_MODEL,
+    FetchSettings,
+    Site,
+    parse_config,
+    parse_settings,
+    to_json,
+)
 from rlvf.errors import RlvfError
 
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
@@ -20,9 +27,12 @@ CELLS = [cell for study in CONFIG.studies for cell in CONFIG.cells(study)]
 POLICIES = sorted({cell.policy for cell in CELLS})
 
 RESULTS = CONFIG.results
+# What is fetched is not of one study or scale, and another revision has another path.
+FETCHED_MODEL = f"{CONFIG.cache}/models/{{repo}}/{{revision}}"
+FETCHED_DATASET = f"{CONFIG.cache}/datasets/{{repo}}/{{revision}}"
+PRETRAINED_MODEL = f"{RESULTS}/models/{{model}}"
 STUDY = f"{RESULTS}/{{study}}"
 TASKS = f"{STUDY}/tasks"
-MODEL = f"{RESULTS}/models/{{model}}"
 CELL = f"{STUDY}/{{model}}/{{policy}}/seed{{seed}}"
 DECODED = f"{CELL}/{{decoding}}"
 TABLES = f"{STUDY}/tables"
@@ -40,6 +50,33 @@ def one_of(names):
 
 def models_of(kind):
     return [name for name, model in CONFIG.models.items() if model.kind == kind]
+
+
+def fetched(folder, source):
+    """The folder of the cache for a published model or dataset, as input. It is pinned: fetched
+    again it is what it was before, and nothing that was made from it has to be made again."""
+    repo = "--".join(source.repo.split("/"))
+    return ancient(folder.format(repo=repo, revision=source.revision))
+
+
+def fetch_settings(kind, wildcards):
+    repo = wildcards.repo.replace("--", "/")
+    return to_json(FetchSettings(kind=kind, repo=repo, revision=wildcards.revision))
+
+
+def model_of(wildcards):
+    model = CONFIG.models[wildcards.model]
+    if model.kind == "hub":
+        return fetched(FETCHED_MODEL, model)
+    return PRETRAINED_MODEL.format(model=wildcards.model)
+
+
+def source_of(wildcards):
+    """What a study's tasks are read from, where that is fetched."""
+    benchmark = CONFIG.benchmarks[CONFIG.studies[wildcards.study].benchmark]
+    if benchmark.kind == "mbpp" and benchmark.source is None:
+        return fetched(FETCHED_DATASET, benchmark)
+    return []
 
 
 def tasks_options(study, role):

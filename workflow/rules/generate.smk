@@ -5,7 +5,7 @@ localrules:
 
 rule generate:
     input:
-        model=MODEL,
+        model=model_of,
         adapter=lambda w: f"{CELL}/adapter" if cell_of(w).trained else [],
         tasks=f"{TASKS}/test.jsonl",
     output:

@@ -3,7 +3,7 @@
 # Snakemake would remove, and how often they are made is no parameter. Signals are for rlvf alone.
 rule train:
     input:
-        model=MODEL,
+        model=model_of,
         tasks=f"{TASKS}/train.jsonl",
     output:
         adapter=directory(f"{CELL}/adapter"),
