@@ -84,12 +84,16 @@ BENCHMARKS = {"mbpp": MbppSettings, "minimbpp": MiniMbppSettings}
 
 
 class HubModel(Settings):
-    """A published model at a pinned revision (a full commit hash, so that it cannot move)."""
+    """A published model at a pinned revision (a full commit hash, so that it cannot move).
+
+    `parameters` is for `rlvf plan` alone; no stage is handed it, so that stating it reruns nothing.
+    """
 
     kind: Literal["hub"]
     repo: str
     revision: str = Field(pattern=r"^[0-9a-f]{40}$")
     dtype: Literal["float32", "bfloat16"]
+    parameters: Positive | None = Field(default=None, exclude=True)
 
 
 class MiniModel(Settings):
@@ -114,6 +118,14 @@ class MiniModel(Settings):
     lint_habit_rate: float = Field(ge=0, le=1)
     seed: int
     dtype: Literal["float32"]
+
+    @property
+    def parameters(self) -> int:
+        """How many there are, but for the norms' few; input and output embeddings are shared."""
+        head = self.hidden_size // self.heads
+        attention = 2 * self.hidden_size * head * (self.heads + self.kv_heads)
+        mlp = 3 * self.hidden_size * self.intermediate_size
+        return self.vocabulary * self.hidden_size + self.layers * (attention + mlp)
 
 
 Model = Annotated[HubModel | MiniModel, Field(discriminator="kind")]
