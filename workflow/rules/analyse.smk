@@ -10,7 +10,7 @@ rule measure:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/measure.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/measure.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/measure.jsonl"
     resources:
         **cluster("other"),
     params:
@@ -34,7 +34,7 @@ rule study_tables:
     log:
         f"{LOGS}/{{study}}/tables.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/tables.tsv"
+        f"{BENCHMARKS}/{{study}}/tables.jsonl"
     resources:
         **cluster("other"),
     params:
@@ -58,7 +58,7 @@ rule study_figures:
     log:
         f"{LOGS}/{{study}}/figures.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/figures.tsv"
+        f"{BENCHMARKS}/{{study}}/figures.jsonl"
     resources:
         **cluster("other"),
     params:
@@ -82,7 +82,7 @@ rule study_cost:
     log:
         f"{LOGS}/{{study}}/cost.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/cost.tsv"
+        f"{BENCHMARKS}/{{study}}/cost.jsonl"
     resources:
         **cluster("other"),
     params:

@@ -1,6 +1,8 @@
 # The checked configuration, the paths that spell a cell, and what rules take from both.
+import os
 import re
 import shlex
+import subprocess
 import sys
 
 from rlvf.config import NO_MODEL, parse_config, to_json
@@ -77,6 +79,16 @@ def cluster(stage):
         "runtime": asked.runtime,
         **({"gpu": asked.gpus} if asked.gpus else {}),
     }
+
+
+def report_usage():
+    """Show what jobs used against what they asked for; a process of its own cannot fail the run."""
+    logs = [log for study in CONFIG.studies for log in training_logs_of(study)]
+    subprocess.run(
+        [sys.executable, "-m", "rlvf.cli", "usage", "--benchmarks", BENCHMARKS, "--out", RESULTS]
+        + ["--logs", *filter(os.path.exists, logs)],
+        check=False,
+    )
 
 
 def announce_products():

@@ -9,7 +9,7 @@ rule study_tasks:
     log:
         f"{LOGS}/{{study}}/tasks-{{role}}.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/tasks-{{role}}.tsv"
+        f"{BENCHMARKS}/{{study}}/tasks-{{role}}.jsonl"
     wildcard_constraints:
         role="train|test",
     params:

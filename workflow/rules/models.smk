@@ -9,7 +9,7 @@ rule fetch_model:
     log:
         f"{LOGS}/models/{{model}}.log",
     benchmark:
-        f"{BENCHMARKS}/models/{{model}}.tsv"
+        f"{BENCHMARKS}/models/{{model}}.jsonl"
     wildcard_constraints:
         model=one_of(models_of("hub")),
     params:
@@ -24,7 +24,7 @@ rule pretrain_model:
     log:
         f"{LOGS}/models/{{model}}.log",
     benchmark:
-        f"{BENCHMARKS}/models/{{model}}.tsv"
+        f"{BENCHMARKS}/models/{{model}}.jsonl"
     wildcard_constraints:
         model=one_of(models_of("mini")),
     threads: CONFIG.resources.train.cpus

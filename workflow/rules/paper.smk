@@ -10,7 +10,7 @@ rule study_paper:
     log:
         f"{LOGS}/{{study}}/paper.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/paper.tsv"
+        f"{BENCHMARKS}/{{study}}/paper.jsonl"
     resources:
         **cluster("other"),
     shell:

@@ -8,7 +8,7 @@ rule execute:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.jsonl"
     threads: CONFIG.resources.other.cpus
     resources:
         **cluster("other"),
@@ -27,7 +27,7 @@ rule lint:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.jsonl"
     resources:
         **cluster("other"),
     params:
