@@ -67,4 +67,9 @@ include: "workflow/rules/paper.smk"
 
 
 onsuccess:
+    report_usage()
     announce_products()
+
+
+onerror:
+    report_usage()
