@@ -66,6 +66,10 @@ include: "workflow/rules/analyse.smk"
 include: "workflow/rules/paper.smk"
 
 
+onstart:
+    start_alone()
+
+
 onsuccess:
     report_usage()
     announce_products()

@@ -276,9 +276,9 @@ def _train(options: argparse.Namespace) -> None:
 
     # Before torch is imported: the sandbox's processes must not descend from one that has it.
     with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
+        from rlvf.slurm import requeue_if_preempted
         from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
         from rlvf.training.grpo import train
-        from rlvf.training.slurm import requeue_if_preempted
 
         files = options.out, options.log, options.rollouts
         if options.checkpoints is None:

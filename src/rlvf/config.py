@@ -466,7 +466,8 @@ class Site(Settings):
         """What a job of a stage asks Snakemake's Slurm executor for; `runtime` (minutes) and
         `mem_mb` grow with the attempt. One that `saves` what it has is told ahead of its end."""
         options = [self.gpu_sbatch if stage.gpus else self.sbatch]
-        if saves and self.seconds_to_save:
+        # Slurm gives the signal up to a minute early, and to a short job at once.
+        if saves and 0 < 2 * self.seconds_to_save < 60 * stage.runtime:
             options.append(f"--signal=TERM@{self.seconds_to_save}")
         asked = {
             "mem_mb": lambda wildcards, attempt: stage.mem_mb * attempt,

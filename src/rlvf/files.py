@@ -63,21 +63,10 @@ def resumable_directory(path: Path) -> Iterator[Path]:
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
     lock = path.with_name(f".{path.name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock_file = lock.open("w")
-    except OSError as error:
-        raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
-    with lock_file, _disk_errors_named(path):
-        try:
-            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RlvfError(
-                f"{path}: another process is filling it; wait until that one is done"
-            ) from error
-        except OSError:
-            # A file system without locks: two at once could spoil, not pass, each other's files.
-            pass
+    with (
+        take_lock(lock, f"{path}: another process is filling it; wait until that one is done"),
+        _disk_errors_named(path),
+    ):
         try:
             if path.exists() and not partial.exists():
                 path.rename(partial)
@@ -88,6 +77,27 @@ def resumable_directory(path: Path) -> Iterator[Path]:
             partial.rename(path)
         finally:
             lock.unlink(missing_ok=True)
+
+
+def take_lock(path: Path, taken: str) -> IO[str]:
+    """Lock a file until it is closed, which the end of the process does as well, however it comes.
+
+    Raises:
+        RlvfError: the folder takes no file, or, with the message `taken`, another process has it.
+    """
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise RlvfError(taken) from error
+    except OSError:  # a file system without locks
+        pass
+    return file
 
 
 @contextlib.contextmanager

@@ -94,8 +94,6 @@ class Cluster:
         root, host = self._root, socket.gethostname().partition(".")[0]
         for name in ("state", "spool", "munge"):
             (root / name).mkdir(parents=True)
-        for path in (root, *root.parents[:2]):
-            path.chmod(0o755)  # munged refuses others
         (root / "munge").chmod(0o700)
         key = root / "munge" / "key"
         key.write_bytes(os.urandom(128))

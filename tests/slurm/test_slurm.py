@@ -148,3 +148,58 @@ def test_a_preempted_training_ends_in_the_same_adapter(cluster, study, tmp_path)
     assert after[int(urgent)]["job_state"] == "COMPLETED"
     adapter = (cell / "adapter" / "adapter_model.safetensors").read_bytes()
     assert adapter == by_hand(study, cell / "adapter" / "cell.json", tmp_path / "hand")
+
+
+TWO_CELLS = """
+training: {generations: 700}
+resources: {train: {gpus: 1, cpus: 1, mem_mb: 1000, runtime: 1}}
+studies:
+  rlvr:
+    rewards: [combined, tests]
+    overrides:
+      # Takes more prompts than there are tasks.
+      - {where: {reward: tests}, training: {generation_batch_size: 128}}
+"""
+
+
+def test_a_time_limit_is_raised_and_a_failure_stops_only_what_needs_it(cluster, study):
+    (study.folder / "cells.yaml").write_text(TWO_CELLS)
+    before = len(cluster.jobs())
+    status, output = study.run(more=["cells.yaml"])
+    assert status == 1
+    trainings = [job for job in cluster.jobs()[before:] if "rule_train" in job["comment"]]
+    slow, wrong = (
+        [job for job in trainings if f"gspo-{reward}_" in job["comment"]]
+        for reward in ("combined", "tests")
+    )
+    assert [job["time_limit"] for job in slow] == list(range(1, len(slow) + 1))
+    assert len(slow) > 1 and slow[0]["job_state"] == "TIMEOUT"
+    assert slow[-1]["job_state"] == "COMPLETED"
+    assert [job["job_state"] for job in wrong] == ["FAILED"] * 3
+    made = study.folder / "results" / "mini" / "rlvr" / "mini-qwen3"
+    assert (made / "gspo-combined" / "seed1" / "samples.jsonl").exists()
+    assert not (made / "gspo-tests" / "seed1" / "greedy").exists()
+
+
+SECOND_SEED = "studies: {rlvr: {seeds: [1, 2]}}\ntraining: {generations: 60}\n"
+
+
+def test_after_the_worst_the_same_command_goes_on_without_redoing_finished_cells(cluster, study):
+    """First all jobs are cancelled and Snakemake is killed; then it is killed beside its jobs."""
+    (study.folder / "second.yaml").write_text(SECOND_SEED.partition("training")[0])
+    (study.folder / "ran").write_text("")
+    cell = study.folder / str(CELL).replace("seed1", "seed2")
+    with study.start(more=["second.yaml"]) as process:
+        wait_until(lambda: cluster.running("train"), seconds=120)
+        cluster.cancel_all()
+        process.kill()
+    with study.start(more=["second.yaml"]) as process:
+        wait_until(lambda: cluster.running("train") or cell.joinpath("adapter").exists(), 120)
+        process.kill()
+    status, output = study.run(more=["second.yaml"])
+    assert status == 0, output
+    assert (cell / "samples.jsonl").exists()
+    # The first seed's were there before; of the second's, each ran to its end once.
+    stages = [one["stage"] for one in study.records]
+    assert stages.count("measure") == 2
+    assert "pretrain" not in stages and "tasks" not in stages

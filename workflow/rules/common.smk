@@ -14,6 +14,8 @@ from rlvf.config import (
     to_json,
 )
 from rlvf.errors import RlvfError
+from rlvf.files import take_lock
+from rlvf.slurm import cancel_jobs_of_earlier_runs
 
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
 SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "site.yaml")
@@ -123,6 +125,17 @@ def training_logs_of(study):
 
 if SITE.gpu_jobs:
     workflow.resource_settings.resources.setdefault("gpu_jobs", SITE.gpu_jobs)
+
+
+def start_alone():
+    """Make sure that no other run is at work here, and none of its jobs. Snakemake's own lock stays
+    behind when it is killed; this one does not."""
+    global LOCK
+    try:
+        LOCK = take_lock(".snakemake/run.lock", "another Snakemake is at work in this folder")
+    except RlvfError as error:
+        sys.exit(str(error))
+    cancel_jobs_of_earlier_runs(os.getcwd())
 
 
 def report_usage():

@@ -1,6 +1,6 @@
 # A model and a cell's settings -> adapter, training log, sample of rollouts. Where it is
 # interrupted, the same command goes on from its checkpoints: so they are no output, which
-# Snakemake would remove, and how often they are made is no parameter. Signals are for rlvf alone.
+# Snakemake would remove. Signals are for rlvf alone.
 rule train:
     input:
         model=model_of,
@@ -16,12 +16,14 @@ rule train:
     threads: CONFIG.resources.train.cpus
     resources:
         **SITE.ask(CONFIG.resources.train, saves=True),
+        # Not a parameter, since that would train again when it changes.
+        checkpoint_every=CONFIG.checkpoint_every,
     params:
         settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
         checkpoints=f"{CELL}/checkpoints",
     shell:
         "trap '' TERM USR1; HF_HUB_OFFLINE=1 rlvf train --model {input.model} --tasks {input.tasks}"
         " --settings {params.settings:q} --workers {threads}"
-        " --checkpoints {params.checkpoints} --checkpoint-every {CONFIG.checkpoint_every}"
+        " --checkpoints {params.checkpoints} --checkpoint-every {resources.checkpoint_every}"
         " --log {output.log} --rollouts {output.rollouts} --out {output.adapter}"
         " 2> >(tee {log} >&2)"

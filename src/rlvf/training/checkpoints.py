@@ -13,7 +13,7 @@ from types import FrameType
 
 from rlvf.config import TrainSettings, to_json
 from rlvf.errors import RlvfError
-from rlvf.files import file_checksum
+from rlvf.files import file_checksum, take_lock
 from rlvf.records import Task
 
 _RUN = "run.json"
@@ -28,11 +28,15 @@ class Checkpoints:
     removed when it is opened.
 
     Raises:
-        RlvfError: the folder cannot be written.
+        RlvfError: the folder cannot be written, or another process is using it.
     """
 
     def __init__(self, folder: Path, every: int, identity: dict[str, str]):
         self._folder, self.every = Path(folder), every
+        self._lock = take_lock(
+            self._folder.with_name(f".{self._folder.name}.lock"),
+            f"{self._folder}: another process is training with it; end that one or wait for it",
+        )
         try:
             if self._folder.exists() and self._identity() != identity:
                 print(
@@ -75,6 +79,8 @@ class Checkpoints:
     def remove(self) -> None:
         """All of them: the run has ended."""
         shutil.rmtree(self._folder, ignore_errors=True)
+        Path(self._lock.name).unlink(missing_ok=True)
+        self._lock.close()
 
 
 def _step(folder: Path) -> int:
