@@ -26,6 +26,7 @@ COST = f"{STUDY}/cost"
 PAPER = f"{STUDY}/paper.pdf"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
+IMAGE = "containers/rlvf.sif"
 
 
 def one_of(names):
