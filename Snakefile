@@ -25,6 +25,8 @@ wildcard_constraints:
     policy=one_of(POLICIES),
     seed=r"\d+",
     decoding=one_of(CONFIG.decodings),
+    repo="[^/]+",
+    revision="[0-9a-f]{40}",
 
 
 localrules:

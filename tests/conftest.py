@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 from rlvf.config import Config, load_config
+from tests.hub import Hub
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -49,6 +50,13 @@ def small_disk(tmp_path) -> Iterator[Path]:
         skip_or_fail("needs the right to mount a small file system: run the tests as root")
     yield disk
     subprocess.run(["umount", disk], check=True)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """An empty hub on this machine."""
+    with Hub().serving() as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

@@ -117,13 +117,9 @@ def test_a_missing_line_is_found_where_the_files_are_joined(folder):
     assert execute(folder).returncode == 0 and lint(folder).returncode == 0
     path = folder / "executions.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    cell = {"study": "s", "model": "m", "policy": "base", "seed": 1, "decoding": "greedy"}
-    files = {"tasks": "tasks", "completions": "completions", "executions": "executions"}
-    options = [
-        part
-        for name, stem in (files | {"ruff": "ruff"}).items()
-        for part in (f"--{name}", folder / f"{stem}.jsonl")
-    ]
+    cell = {"study": "s", "model": "m", "policy": "base", "seed": 1}
+    files = (folder / f"{name}.jsonl" for name in ("completions", "executions", "ruff"))
+    options = ["--tasks", folder / "tasks.jsonl", "--decoding", "greedy", *files]
     done = rlvf("measure", "--cell", json.dumps(cell), *options, "--out", folder / "samples.jsonl")
     assert_one_line_error(done, TASKS[2].task_id)
     assert not (folder / "samples.jsonl").exists()

@@ -11,11 +11,12 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from rlvf.checksums import verify_folder
 from rlvf.config import (
     BENCHMARKS,
     Config,
+    FetchSettings,
     GenerateSettings,
-    HubModel,
     LintSettings,
     PretrainSettings,
     SandboxSettings,
@@ -28,6 +29,7 @@ from rlvf.prompts import code_of
 from rlvf.records import (
     CellId,
     Completion,
+    DecodedCellId,
     Execution,
     LintReport,
     TrainingStep,
@@ -49,8 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     except RlvfError as error:
         print(f"rlvf {options.stage}: error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print(f"rlvf {options.stage}: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        left = str(stop) or "nothing was written"
+        print(f"rlvf {options.stage}: interrupted; {left}", file=sys.stderr)
         return 130
     return 0
 
@@ -71,14 +74,21 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("tasks", _tasks, "Write the tasks of one split of a benchmark.")
     sub.add_argument("--benchmark", choices=list(BENCHMARKS), required=True)
     sub.add_argument("--split", required=True, help="train, test, ... as the benchmark names them")
-    sub.add_argument("--source", type=Path, help="a local copy of mbpp.jsonl instead of the hub")
+    sub.add_argument(
+        "--source", type=Path, help="MBPP: a folder made by `rlvf fetch`, or a copy of mbpp.jsonl"
+    )
     sub.add_argument("--limit", type=_positive(int), help="only the first so many tasks")
     sub.add_argument("--settings", help=f"the benchmark's {_SETTINGS_HELP}")
     _out(sub, "tasks.jsonl")
 
-    sub = stage("fetch", _fetch, "Download a published model at its pinned revision.")
-    sub.add_argument("--settings", required=True, help=f"the model's {_SETTINGS_HELP}")
-    _out(sub, "a model folder")
+    sub = stage(
+        "fetch",
+        _fetch,
+        "Download a published model or a benchmark's dataset at a pinned revision. Run again, it "
+        "goes on where it stopped, and repairs what is damaged.",
+    )
+    sub.add_argument("--settings", required=True, help=f"kind, repo, revision: {_SETTINGS_HELP}")
+    _out(sub, "a folder")
 
     sub = stage("pretrain", _pretrain, "Pretrain a mini model on its generated corpus.")
     sub.add_argument(
@@ -92,6 +102,20 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--settings", required=True, help=f"the cell's {_SETTINGS_HELP}")
     sub.add_argument("--log", type=Path, required=True, help="JSON Lines, one per optimiser step")
     sub.add_argument("--rollouts", type=Path, required=True, help="a sample of the completions")
+    sub.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="FOLDER",
+        help="where an interrupted run leaves what the same command goes on from; on SIGTERM or "
+        "SIGUSR1 the run stops there after the current optimiser step (default: nowhere)",
+    )
+    sub.add_argument(
+        "--checkpoint-every",
+        type=_positive(int),
+        default=5,
+        metavar="N",
+        help="generations from one checkpoint to the next (default: 5)",
+    )
     _workers(sub)
     _out(sub, "the adapter's folder")
 
@@ -125,11 +149,16 @@ def _parser() -> argparse.ArgumentParser:
     _out(sub, "ruff.jsonl")
 
     sub = stage("measure", _measure, "Join what is known of each completion of a cell.")
-    sub.add_argument("--cell", required=True, help="study, model, policy, seed, decoding as JSON")
+    sub.add_argument("--cell", required=True, help="study, model, policy, seed as JSON")
     sub.add_argument("--tasks", type=Path, required=True)
-    sub.add_argument("--completions", type=Path, required=True)
-    sub.add_argument("--executions", type=Path, required=True)
-    sub.add_argument("--ruff", type=Path, required=True)
+    sub.add_argument(
+        "--decoding",
+        nargs=4,
+        action="append",
+        required=True,
+        metavar=("NAME", "COMPLETIONS", "EXECUTIONS", "RUFF"),
+        help="one of the cell's decodings and its three files; once for each",
+    )
     _out(sub, "samples.jsonl")
 
     sub = stage("tables", _tables, "Make the tables of a study from its samples.")
@@ -200,9 +229,11 @@ def _tasks(options: argparse.Namespace) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
+    # The client would tell the hub what is installed and who calls, and keep notes in HF_HOME.
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from rlvf.models.hub import fetch
 
-    fetch(parse_settings(options.settings, HubModel), options.out)
+    fetch(parse_settings(options.settings, FetchSettings), options.out)
 
 
 def _pretrain(options: argparse.Namespace) -> None:
@@ -217,18 +248,33 @@ def _pretrain(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, TrainSettings)
     tasks = read_tasks(options.tasks)
+    verify_folder(options.model)
     from rlvf.rewards import Verifier
 
     # Before torch is imported: the sandbox's processes must not descend from one that has it.
     with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
+        from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
         from rlvf.training.grpo import train
+        from rlvf.training.slurm import requeue_if_preempted
 
-        train(options.model, tasks, settings, verifier, options.out, options.log, options.rollouts)
+        files = options.out, options.log, options.rollouts
+        if options.checkpoints is None:
+            train(options.model, tasks, settings, verifier, *files)
+            return
+        with StopRequest.listening() as stop:
+            identity = run_identity(options.model, tasks, settings)
+            checkpoints = Checkpoints(options.checkpoints, options.checkpoint_every, identity)
+            try:
+                train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
+            finally:
+                if stop:
+                    requeue_if_preempted()
 
 
 def _generate(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, GenerateSettings)
     tasks = read_tasks(options.tasks)
+    verify_folder(options.model)
     from rlvf.generation import generate
 
     write_jsonl(options.out, generate(options.model, options.adapter, tasks, settings))
@@ -302,13 +348,17 @@ def _lint(options: argparse.Namespace) -> None:
 def _measure(options: argparse.Namespace) -> None:
     from rlvf.analysis.measures import measure
 
-    samples = measure(
-        parse_settings(options.cell, CellId, "--cell"),
-        read_tasks(options.tasks),
-        read_jsonl(options.completions, Completion),
-        read_jsonl(options.executions, Execution),
-        read_jsonl(options.ruff, LintReport),
-    )
+    cell = parse_settings(options.cell, CellId, "--cell")
+    tasks = read_tasks(options.tasks)
+    samples = []
+    for decoding, completions, executions, ruff in options.decoding:
+        samples += measure(
+            DecodedCellId(**cell.model_dump(), decoding=decoding),
+            tasks,
+            read_jsonl(Path(completions), Completion),
+            read_jsonl(Path(executions), Execution),
+            read_jsonl(Path(ruff), LintReport),
+        )
     write_jsonl(options.out, samples)
 
 

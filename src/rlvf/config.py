@@ -24,6 +24,8 @@ NO_MODEL = "none"
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*$")]
 Positive = Annotated[int, Field(gt=0)]
 Probability = Annotated[float, Field(gt=0, le=1)]
+# In full, so that it cannot move.
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class KeyedError(ValueError):
@@ -54,7 +56,8 @@ class Settings(BaseModel):
 
 
 class MbppSettings(Settings):
-    """MBPP from a local copy of its JSON Lines (`source`) or from the hub at a pinned revision.
+    """MBPP from `source`: a folder made by `rlvf fetch`, or a local copy of its JSON Lines. Where
+    it is None the workflow fetches the dataset at the pinned revision.
 
     `sha256` is taken over the tasks' content (see rlvf.benchmarks.mbpp), so that it holds for
     either origin.
@@ -62,7 +65,7 @@ class MbppSettings(Settings):
 
     kind: Literal["mbpp"] = "mbpp"
     repo: str = "google-research-datasets/mbpp"
-    revision: str = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
+    revision: Commit = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
     source: str | None = None
     sha256: str = "74096fcd5ab1cba45dfed503d2fd175efe9bd72ebb86f2a03d8a8d5abeae4488"
 
@@ -84,11 +87,11 @@ BENCHMARKS = {"mbpp": MbppSettings, "minimbpp": MiniMbppSettings}
 
 
 class HubModel(Settings):
-    """A published model at a pinned revision (a full commit hash, so that it cannot move)."""
+    """A published model at a pinned revision."""
 
     kind: Literal["hub"]
     repo: str
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    revision: Commit
     dtype: Literal["float32", "bfloat16"]
 
 
@@ -435,11 +438,43 @@ class Resources(Settings):
     other: ResourceSettings
 
 
+class Site(Settings):
+    """What depends on the cluster and its users, not on the study: workflow/site.example.yaml."""
+
+    account: str | None = None
+    partition: str | None = None
+    gpu_partition: str | None = None
+    gpu: str | None = None
+    sbatch: str = ""
+    gpu_sbatch: str = ""
+    gpu_jobs: Positive | None = None
+    seconds_to_save: int = Field(default=300, ge=0)
+
+    def ask(self, stage: ResourceSettings, saves: bool = False) -> dict[str, Any]:
+        """What a job of a stage asks Snakemake's Slurm executor for; `runtime` (minutes) and
+        `mem_mb` grow with the attempt. One that `saves` what it has is told ahead of its end."""
+        options = [self.gpu_sbatch if stage.gpus else self.sbatch]
+        if saves and self.seconds_to_save:
+            options.append(f"--signal=TERM@{self.seconds_to_save}")
+        asked = {
+            "mem_mb": lambda wildcards, attempt: stage.mem_mb * attempt,
+            "runtime": lambda wildcards, attempt: stage.runtime * attempt,
+            "slurm_account": self.account,
+            "slurm_partition": (self.gpu_partition if stage.gpus else None) or self.partition,
+            "slurm_extra": " ".join(filter(None, options)),
+        }
+        if stage.gpus:
+            asked["gpu_jobs"] = 1
+            asked |= {"gres": f"{self.gpu}:{stage.gpus}"} if self.gpu else {"gpu": stage.gpus}
+        return {name: value for name, value in asked.items() if value not in (None, "")}
+
+
 class Config(Settings):
     """The whole configuration of one scale."""
 
     scale: Literal["paper", "mini"]
     results: str
+    cache: str
     benchmarks: dict[Name, Benchmark]
     models: dict[Name, Model]
     prompt: PromptSettings
@@ -451,6 +486,8 @@ class Config(Settings):
     decodings: dict[Name, DecodingSettings]
     studies: dict[Name, Study]
     resources: Resources
+    # Generations from one checkpoint of a training to the next.
+    checkpoint_every: Positive
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
@@ -564,6 +601,18 @@ class Config(Settings):
         )
 
 
+class FetchSettings(Settings):
+    """All that `rlvf fetch` depends on: a model (kind hub) or a benchmark's dataset."""
+
+    kind: Literal["hub", "mbpp"]
+    repo: str
+    revision: Commit
+
+
+def fetch_settings(source: HubModel | MbppSettings) -> FetchSettings:
+    return FetchSettings(kind=source.kind, repo=source.repo, revision=source.revision)
+
+
 class TrainSettings(Settings):
     """All that `rlvf train` depends on besides its input files."""
 
@@ -663,7 +712,8 @@ def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> 
     """
     try:
         if not text.lstrip().startswith("{"):
-            origin, text = text, Path(text).read_text(encoding="utf-8")
+            origin = text
+            text = Path(origin).read_text(encoding="utf-8")
         raw = yaml.safe_load(text)
     except OSError as error:
         raise RlvfError(f"{origin}: cannot read: {error.strerror}") from error

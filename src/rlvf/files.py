@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -49,6 +51,46 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def resumable_directory(path: Path) -> Iterator[Path]:
+    """A folder to fill that appears under its name at the end, over several attempts if need be.
+
+    What an attempt had put into it when it failed or was killed is there for the next one, and so
+    is what stood under the name before.
+
+    Raises:
+        RlvfError: the folder or the disk does not take it, or another process is filling it.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.partial")
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = lock.open("w")
+    except OSError as error:
+        raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
+    with lock_file, _disk_errors_named(path):
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RlvfError(
+                f"{path}: another process is filling it; wait until that one is done"
+            ) from error
+        except OSError:
+            # A file system without locks: two at once could spoil, not pass, each other's files.
+            pass
+        try:
+            if path.exists() and not partial.exists():
+                path.rename(partial)
+            partial.mkdir(exist_ok=True)
+            yield partial
+            if path.exists():
+                shutil.rmtree(path)
+            partial.rename(path)
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
 def _all_or_nothing(path: Path) -> Iterator[Path]:
     """A name beside `path`; whatever still stands under it at the end is removed."""
     temporary = None
@@ -59,15 +101,28 @@ def _all_or_nothing(path: Path) -> Iterator[Path]:
             temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         except OSError as error:
             raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
-        yield temporary / path.name
+        with _disk_errors_named(path):
+            yield temporary / path.name
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _disk_errors_named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         number = _error_number(error)
         if number not in _DISK_ERRORS:
             raise
         raise RlvfError(f"{path}: cannot write: {os.strerror(number)}") from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def file_checksum(path: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _error_number(error: Exception) -> int | None:

@@ -143,16 +143,21 @@ class LintReport(Record):
 
 
 class CellId(Record):
-    """Which cell of a study's grid a measurement belongs to, and how it was decoded."""
+    """Which cell of a study's grid a measurement belongs to."""
 
     study: str
     model: str
     policy: str
     seed: int
+
+
+class DecodedCellId(CellId):
+    """And how the cell was decoded."""
+
     decoding: str
 
 
-class Sample(CellId):
+class Sample(DecodedCellId):
     """Everything measured about one completion: a row of every table.
 
     `findings` counts Ruff findings by severity, `rules` by rule code. `tokens` is None for
@@ -175,7 +180,7 @@ class Sample(CellId):
     rules: dict[str, int]
 
 
-class TrainingStep(Record):
+class TrainingStep(CellId):
     """One optimiser step of training. What belongs to a generation (rewards, lengths, the first
     two times) stands in the first step after it and is None in the others.
 
@@ -184,10 +189,6 @@ class TrainingStep(Record):
     loss has no KL term.
     """
 
-    study: str
-    model: str
-    policy: str
-    seed: int
     step: int
     generation: int
     learning_rate: float

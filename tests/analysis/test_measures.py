@@ -2,9 +2,17 @@ import pytest
 
 from rlvf.analysis.measures import measure
 from rlvf.errors import RlvfError
-from rlvf.records import CallTest, CellId, Completion, Diagnostic, Execution, LintReport, Task
+from rlvf.records import (
+    CallTest,
+    Completion,
+    DecodedCellId,
+    Diagnostic,
+    Execution,
+    LintReport,
+    Task,
+)
 
-CELL = CellId(study="rlvr", model="m", policy="base", seed=0, decoding="greedy")
+CELL = DecodedCellId(study="rlvr", model="m", policy="base", seed=0, decoding="greedy")
 
 
 def task(name="t/1", entry_point="f"):

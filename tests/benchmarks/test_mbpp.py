@@ -1,12 +1,15 @@
 import json
+import re
+import shlex
 from collections import Counter
 
 import pytest
 
 from rlvf.benchmarks import load_tasks
 from rlvf.benchmarks.mbpp import SPLITS, content_checksum, load
-from rlvf.config import MbppSettings
+from rlvf.config import MbppSettings, to_json
 from rlvf.errors import RlvfError
+from tests.hub import REVISION, command, mbpp_files, run
 
 ROW = {
     "task_id": 11,
@@ -79,3 +82,74 @@ def test_the_publishers_file_and_splits(mbpp_path):
 def test_a_split_that_is_not_there_is_named(mbpp_path):
     with pytest.raises(RlvfError, match=r"no split 'dev' \(allowed: prompt, test, validation, tr"):
         load_tasks(MbppSettings(source=str(mbpp_path)), "dev")
+
+
+# ---------------------------------------------------------------- from the hub
+
+
+@pytest.fixture
+def fetched(hub, tmp_path):
+    """A folder that `rlvf fetch` made of a dataset with two tasks; the hub is down since then."""
+    hub.repos["datasets/some/mbpp"] = mbpp_files([ROW, ROW | {"task_id": 601}])
+    done = run(command(tmp_path / "mbpp", "some/mbpp", "mbpp"), hub.environment(tmp_path))
+    assert done.returncode == 0, done.stderr
+    hub.down = True
+    return tmp_path / "mbpp"
+
+
+def tasks(folder, hub, *more):
+    """`rlvf tasks` for the benchmark of `fetched`, into tasks.jsonl."""
+    checksum = content_checksum([ROW, ROW | {"task_id": 601}])
+    settings = MbppSettings(repo="some/mbpp", revision=REVISION, sha256=checksum)
+    options = ["--benchmark", "mbpp", "--split", "test", "--settings", to_json(settings)]
+    line = shlex.join(["rlvf", "tasks", *options, *more, "--out", str(folder / "tasks.jsonl")])
+    return run(line, hub.environment(folder))
+
+
+def test_tasks_are_read_from_a_fetched_folder_while_the_hub_is_down(fetched, hub, tmp_path, rows):
+    done = tasks(tmp_path, hub, "--source", str(fetched))
+    assert done.returncode == 0, done.stderr
+    (task,) = tasks_of(rows, ROW)
+    assert (tmp_path / "tasks.jsonl").read_text() == task.model_dump_json() + "\n"
+
+
+def test_a_damaged_file_is_named_with_the_command_that_repairs_it(fetched, hub, tmp_path):
+    damaged = fetched / "full" / "test-00000-of-00001.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    done = tasks(tmp_path, hub, "--source", str(fetched))
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert f"{damaged}: damaged: sha256 is" in done.stderr
+
+    hub.down = False
+    repair = re.search(r"rlvf fetch --settings.*", done.stderr)[0]
+    assert run(repair, hub.environment(tmp_path)).returncode == 0
+    assert tasks(tmp_path, hub, "--source", str(fetched)).returncode == 0
+
+
+@pytest.mark.parametrize("source", [[], ["--source", "mbpp"]])
+def test_without_a_source_the_command_that_fetches_it_is_named(hub, tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    hub.repos["datasets/some/mbpp"] = mbpp_files([ROW, ROW | {"task_id": 601}])
+    done = tasks(tmp_path, hub, *source)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+
+    fetch, read = re.search(r"(rlvf fetch .*) and read it with (.*)", done.stderr).groups()
+    assert run(fetch, hub.environment(tmp_path)).returncode == 0
+    assert tasks(tmp_path, hub, *shlex.split(read)).returncode == 0
+
+
+def test_a_folder_that_holds_something_else_is_named(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "test.parquet").write_bytes(b"a note")
+    with pytest.raises(RlvfError, match=r"full/test\.parquet: not a Parquet file"):
+        load(MbppSettings(source=str(tmp_path)), "test")
+
+
+def test_the_publishers_file_and_the_hubs_dataset_are_the_same(mbpp_path, tmp_path):
+    published = [json.loads(line) for line in mbpp_path.read_text().splitlines()]
+    for name, body in mbpp_files(published).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(body)
+    for split in SPLITS:
+        found = load(MbppSettings(source=str(tmp_path)), split)
+        assert found == load(MbppSettings(source=str(mbpp_path)), split)

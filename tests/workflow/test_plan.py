@@ -9,10 +9,18 @@ def test_the_paper_scale_is_planned_where_there_is_no_slurm(checkout):
     jobs = planned(checkout.snakemake("--profile", "slurm", "-n"))
     cells = 2 * 7 * 3
     assert jobs["fetch_model"] == 2
+    assert jobs["fetch_benchmark"] == 1
     assert jobs["train"] == 2 * 6 * 3
     assert jobs["generate"] == cells * 2
-    assert jobs["execute"] == jobs["lint"] == jobs["measure"] == cells * 2 + 2
+    assert jobs["execute"] == jobs["lint"] == cells * 2 + 2
+    assert jobs["measure"] == cells + 2
     assert "pretrain_model" not in jobs
+
+
+def test_a_local_copy_of_mbpp_is_not_fetched(checkout):
+    (checkout.folder / "local.yaml").write_text("benchmarks: {mbpp: {source: mbpp.jsonl}}\n")
+    jobs = planned(checkout.snakemake("-n", "--cores", "1", "--configfile", "local.yaml"))
+    assert "fetch_benchmark" not in jobs and jobs["study_tasks"] == 2
 
 
 def test_gpus_are_asked_for_where_the_scale_says_so(checkout):
@@ -22,6 +30,31 @@ def test_gpus_are_asked_for_where_the_scale_says_so(checkout):
     execute = re.search(r"rule execute:.*?resources:[^\n]*", paper, re.M | re.S)[0]
     assert "gpu=1" in train and "gpu" not in execute
     assert "rule train:" in mini and "gpu=" not in mini
+
+
+def test_a_site_says_how_its_cluster_is_asked(checkout):
+    (checkout.folder / "site.yaml").write_text(
+        "{account: lab, partition: cpu, gpu_partition: gpus, gpu: 'gpu:a100', sbatch: --qos=low,"
+        " gpu_sbatch: --constraint=nvlink, gpu_jobs: 3}"
+    )
+    plan = checkout.snakemake("--profile", "slurm", "-n").stdout
+    train, execute = (
+        re.search(rf"rule {name}:.*?resources: ([^\n]*)", plan, re.M | re.S)[1].split(", ")
+        for name in ("train", "execute")
+    )
+    assert "slurm_account=lab" in train and "slurm_account=lab" in execute
+    assert "slurm_partition=gpus" in train and "slurm_partition=cpu" in execute
+    assert "gres=gpu:a100:1" in train and not [asked for asked in train if "gpu=" in asked]
+    assert "slurm_extra=--constraint=nvlink --signal=TERM@300" in train
+    assert "slurm_extra=--qos=low" in execute
+
+
+def test_a_site_file_that_is_wrong_or_missing_is_named(checkout, monkeypatch):
+    (checkout.folder / "site.yaml").write_text("acount: lab\n")
+    done = checkout.snakemake("--profile", "slurm", "-n")
+    assert "site.yaml: acount: there is no such key (allowed: account" in done.stderr
+    monkeypatch.setenv("RLVF_SITE", "other.yaml")
+    assert "other.yaml: cannot read" in checkout.snakemake("--profile", "slurm", "-n").stderr
 
 
 def test_a_grid_grows_by_yaml_alone(checkout):

@@ -1,24 +1,8 @@
-# Completions, executions and Ruff reports -> samples -> tables and figures.
-rule measure:
-    input:
-        tasks=f"{TASKS}/test.jsonl",
-        completions=f"{DECODED}/completions.jsonl",
-        executions=f"{DECODED}/executions.jsonl",
-        ruff=f"{DECODED}/ruff.jsonl",
-    output:
-        f"{DECODED}/samples.jsonl",
-    log:
-        f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/measure.log",
-    benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/measure.tsv"
-    resources:
-        **cluster("other"),
-    params:
-        cell=lambda w: to_json(dict(w) | {"seed": int(w.seed)}),
-    shell:
-        "rlvf measure --cell {params.cell:q} --tasks {input.tasks}"
-        " --completions {input.completions} --executions {input.executions}"
-        " --ruff {input.ruff} --out {output} 2> {log}"
+# Samples -> tables and figures, where the workflow was started.
+localrules:
+    study_tables,
+    study_figures,
+    study_cost,
 
 
 rule study_tables:
@@ -35,8 +19,6 @@ rule study_tables:
         f"{LOGS}/{{study}}/tables.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/tables.tsv"
-    resources:
-        **cluster("other"),
     params:
         settings=to_json(CONFIG),
     shell:
@@ -59,8 +41,6 @@ rule study_figures:
         f"{LOGS}/{{study}}/figures.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/figures.tsv"
-    resources:
-        **cluster("other"),
     params:
         scale=CONFIG.scale,
     shell:
@@ -83,8 +63,6 @@ rule study_cost:
         f"{LOGS}/{{study}}/cost.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/cost.tsv"
-    resources:
-        **cluster("other"),
     params:
         scale=CONFIG.scale,
     shell:

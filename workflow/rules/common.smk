@@ -1,13 +1,25 @@
 # The checked configuration, the paths that spell a cell, and what rules take from both.
+import os
 import re
 import shlex
 import sys
 
-from rlvf.config import NO_MODEL, parse_config, to_json
+from rlvf.config import (
+    NO_MODEL,
+    FetchSettings,
+    Site,
+    parse_config,
+    parse_settings,
+    to_json,
+)
 from rlvf.errors import RlvfError
+
+# Copied from workflow/site.example.yaml, which says what can be set; not in git.
+SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "site.yaml")
 
 try:
     CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
+    SITE = parse_settings(SITE_FILE, Site) if SITE_FILE else Site()
 except RlvfError as error:
     sys.exit(str(error))
 
@@ -15,9 +27,12 @@ CELLS = [cell for study in CONFIG.studies for cell in CONFIG.cells(study)]
 POLICIES = sorted({cell.policy for cell in CELLS})
 
 RESULTS = CONFIG.results
+# What is fetched is not of one study or scale, and another revision has another path.
+FETCHED_MODEL = f"{CONFIG.cache}/models/{{repo}}/{{revision}}"
+FETCHED_DATASET = f"{CONFIG.cache}/datasets/{{repo}}/{{revision}}"
+PRETRAINED_MODEL = f"{RESULTS}/models/{{model}}"
 STUDY = f"{RESULTS}/{{study}}"
 TASKS = f"{STUDY}/tasks"
-MODEL = f"{RESULTS}/models/{{model}}"
 CELL = f"{STUDY}/{{model}}/{{policy}}/seed{{seed}}"
 DECODED = f"{CELL}/{{decoding}}"
 TABLES = f"{STUDY}/tables"
@@ -38,6 +53,33 @@ def models_of(kind):
     return [name for name, model in CONFIG.models.items() if model.kind == kind]
 
 
+def fetched(folder, source):
+    """The folder of the cache for a published model or dataset, as input. It is pinned: fetched
+    again it is what it was before, and nothing that was made from it has to be made again."""
+    repo = "--".join(source.repo.split("/"))
+    return ancient(folder.format(repo=repo, revision=source.revision))
+
+
+def fetch_settings(kind, wildcards):
+    repo = wildcards.repo.replace("--", "/")
+    return to_json(FetchSettings(kind=kind, repo=repo, revision=wildcards.revision))
+
+
+def model_of(wildcards):
+    model = CONFIG.models[wildcards.model]
+    if model.kind == "hub":
+        return fetched(FETCHED_MODEL, model)
+    return PRETRAINED_MODEL.format(model=wildcards.model)
+
+
+def source_of(wildcards):
+    """What a study's tasks are read from, where that is fetched."""
+    benchmark = CONFIG.benchmarks[CONFIG.studies[wildcards.study].benchmark]
+    if benchmark.kind == "mbpp" and benchmark.source is None:
+        return fetched(FETCHED_DATASET, benchmark)
+    return []
+
+
 def tasks_options(study, role):
     """The options of `rlvf tasks` for a study's training or test tasks."""
     grid = CONFIG.studies[study]
@@ -53,13 +95,22 @@ def cell_of(wildcards):
     return CONFIG.cell(wildcards.study, wildcards.model, wildcards.policy, int(wildcards.seed))
 
 
+def decoded(wildcards):
+    """By a cell's decodings: its completions, executions and Ruff reports."""
+    return {
+        decoding: expand(
+            f"{DECODED}/{{name}}.jsonl",
+            name=("completions", "executions", "ruff"),
+            decoding=decoding,
+            **wildcards,
+        )
+        for decoding in CONFIG.decodings_of(cell_of(wildcards))
+    }
+
+
 def samples_of(study):
-    """The samples of every cell of a study in every decoding it has."""
-    return [
-        f"{DECODED}/samples.jsonl".format(**cell.model_dump(), decoding=decoding)
-        for cell in CONFIG.cells(study)
-        for decoding in CONFIG.decodings_of(cell)
-    ]
+    """The samples of every cell of a study."""
+    return [f"{CELL}/samples.jsonl".format(**cell.model_dump()) for cell in CONFIG.cells(study)]
 
 
 def training_logs_of(study):
@@ -70,14 +121,8 @@ def training_logs_of(study):
     ]
 
 
-def cluster(stage):
-    """What a stage asks of the cluster; a GPU only where the scale says so."""
-    asked = getattr(CONFIG.resources, stage)
-    return {
-        "mem_mb": asked.mem_mb,
-        "runtime": asked.runtime,
-        **({"gpu": asked.gpus} if asked.gpus else {}),
-    }
+if SITE.gpu_jobs:
+    workflow.resource_settings.resources.setdefault("gpu_jobs", SITE.gpu_jobs)
 
 
 def announce_products():

@@ -1,9 +1,25 @@
-# Benchmarks -> tasks. Local, since a published benchmark is downloaded here.
+# Benchmarks -> tasks. Local: fetching needs a network, and the rest is short.
 localrules:
+    fetch_benchmark,
     study_tasks,
 
 
+rule fetch_benchmark:
+    output:
+        directory(FETCHED_DATASET),
+    log:
+        f"{LOGS}/datasets/{{repo}}/{{revision}}.log",
+    benchmark:
+        f"{BENCHMARKS}/datasets/{{repo}}/{{revision}}.tsv"
+    params:
+        settings=lambda w: fetch_settings("mbpp", w),
+    shell:
+        "rlvf fetch --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"
+
+
 rule study_tasks:
+    input:
+        source=source_of,
     output:
         f"{TASKS}/{{role}}.jsonl",
     log:
@@ -14,5 +30,6 @@ rule study_tasks:
         role="train|test",
     params:
         options=lambda w: tasks_options(w.study, w.role),
+        source=lambda w, input: f"--source {input.source}" if input.source else "",
     shell:
-        "rlvf tasks {params.options} --out {output} 2> {log}"
+        "rlvf tasks {params.options} {params.source} --out {output} 2> {log}"

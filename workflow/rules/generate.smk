@@ -1,7 +1,11 @@
 # A policy and the test tasks -> completions. Controls write theirs without a model.
+localrules:
+    control,
+
+
 rule generate:
     input:
-        model=MODEL,
+        model=model_of,
         adapter=lambda w: f"{CELL}/adapter" if cell_of(w).trained else [],
         tasks=f"{TASKS}/test.jsonl",
     output:
@@ -14,7 +18,7 @@ rule generate:
         model=one_of(CONFIG.models),
     threads: CONFIG.resources.generate.cpus
     resources:
-        **cluster("generate"),
+        **SITE.ask(CONFIG.resources.generate),
     params:
         adapter=lambda w, input: f"--adapter {input.adapter}" if input.adapter else "",
         settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),

@@ -5,22 +5,20 @@ localrules:
 
 rule fetch_model:
     output:
-        directory(MODEL),
+        directory(FETCHED_MODEL),
     log:
-        f"{LOGS}/models/{{model}}.log",
+        f"{LOGS}/models/{{repo}}/{{revision}}.log",
     benchmark:
-        f"{BENCHMARKS}/models/{{model}}.tsv"
-    wildcard_constraints:
-        model=one_of(models_of("hub")),
+        f"{BENCHMARKS}/models/{{repo}}/{{revision}}.tsv"
     params:
-        settings=lambda w: to_json(CONFIG.models[w.model]),
+        settings=lambda w: fetch_settings("hub", w),
     shell:
         "rlvf fetch --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"
 
 
 rule pretrain_model:
     output:
-        directory(MODEL),
+        directory(PRETRAINED_MODEL),
     log:
         f"{LOGS}/models/{{model}}.log",
     benchmark:
@@ -29,7 +27,7 @@ rule pretrain_model:
         model=one_of(models_of("mini")),
     threads: CONFIG.resources.train.cpus
     resources:
-        **cluster("train"),
+        **SITE.ask(CONFIG.resources.train),
     params:
         settings=lambda w: to_json(CONFIG.pretrain_settings(w.model)),
     shell:

@@ -1,4 +1,8 @@
 # Tables and figures -> the paper.
+localrules:
+    study_paper,
+
+
 rule study_paper:
     input:
         source="paper/{study}.typ",
@@ -11,8 +15,6 @@ rule study_paper:
         f"{LOGS}/{{study}}/paper.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/paper.tsv"
-    resources:
-        **cluster("other"),
     shell:
         "rlvf paper --source {input.source} --tables {input.tables} --figures {input.figures}"
         " --cost {input.cost} --out {output} 2> {log}"

@@ -1,7 +1,9 @@
-# A model and a cell's settings -> adapter, training log, sample of rollouts.
+# A model and a cell's settings -> adapter, training log, sample of rollouts. Where it is
+# interrupted, the same command goes on from its checkpoints: so they are no output, which
+# Snakemake would remove, and how often they are made is no parameter. Signals are for rlvf alone.
 rule train:
     input:
-        model=MODEL,
+        model=model_of,
         tasks=f"{TASKS}/train.jsonl",
     output:
         adapter=directory(f"{CELL}/adapter"),
@@ -13,11 +15,13 @@ rule train:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.tsv"
     threads: CONFIG.resources.train.cpus
     resources:
-        **cluster("train"),
+        **SITE.ask(CONFIG.resources.train, saves=True),
     params:
         settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
+        checkpoints=f"{CELL}/checkpoints",
     shell:
-        "HF_HUB_OFFLINE=1 rlvf train --model {input.model} --tasks {input.tasks}"
+        "trap '' TERM USR1; HF_HUB_OFFLINE=1 rlvf train --model {input.model} --tasks {input.tasks}"
         " --settings {params.settings:q} --workers {threads}"
+        " --checkpoints {params.checkpoints} --checkpoint-every {CONFIG.checkpoint_every}"
         " --log {output.log} --rollouts {output.rollouts} --out {output.adapter}"
         " 2> >(tee {log} >&2)"

@@ -1,4 +1,5 @@
-# Completions -> executions in the sandbox, and Ruff reports.
+# Completions -> executions in the sandbox, Ruff reports, and both of a cell joined: samples.
+# The group makes one job on a cluster of all that a cell needs.
 rule execute:
     input:
         tasks=f"{TASKS}/test.jsonl",
@@ -9,9 +10,11 @@ rule execute:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.tsv"
+    group:
+        "verify"
     threads: CONFIG.resources.other.cpus
     resources:
-        **cluster("other"),
+        **SITE.ask(CONFIG.resources.other),
     params:
         settings=to_json(CONFIG.sandbox),
     shell:
@@ -28,10 +31,36 @@ rule lint:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.tsv"
+    group:
+        "verify"
     resources:
-        **cluster("other"),
+        **SITE.ask(CONFIG.resources.other),
     params:
         settings=to_json(CONFIG.lint),
     shell:
         "rlvf lint --completions {input.completions}"
         " --settings {params.settings:q} --out {output} 2> {log}"
+
+
+rule measure:
+    input:
+        tasks=f"{TASKS}/test.jsonl",
+        decoded=lambda w: [file for files in decoded(w).values() for file in files],
+    output:
+        f"{CELL}/samples.jsonl",
+    log:
+        f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/measure.log",
+    benchmark:
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/measure.tsv"
+    group:
+        "verify"
+    resources:
+        **SITE.ask(CONFIG.resources.other),
+    params:
+        cell=lambda w: to_json(dict(w) | {"seed": int(w.seed)}),
+        decodings=lambda w: " ".join(
+            f"--decoding {name} {' '.join(files)}" for name, files in decoded(w).items()
+        ),
+    shell:
+        "rlvf measure --cell {params.cell:q} --tasks {input.tasks} {params.decodings}"
+        " --out {output} 2> {log}"

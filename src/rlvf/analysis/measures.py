@@ -8,8 +8,8 @@ from rlvf.errors import RlvfError
 from rlvf.prompts import code_of
 from rlvf.records import (
     SEVERITIES,
-    CellId,
     Completion,
+    DecodedCellId,
     Execution,
     LintReport,
     Sample,
@@ -18,7 +18,7 @@ from rlvf.records import (
 
 
 def measure(
-    cell: CellId,
+    cell: DecodedCellId,
     tasks: list[Task],
     completions: list[Completion],
     executions: list[Execution],
@@ -80,7 +80,11 @@ def _check_same(
 
 
 def _sample(
-    cell: CellId, entry_point: str, completion: Completion, execution: Execution, report: LintReport
+    cell: DecodedCellId,
+    entry_point: str,
+    completion: Completion,
+    execution: Execution,
+    report: LintReport,
 ) -> Sample:
     tree = _parse(code_of(completion))
     return Sample(

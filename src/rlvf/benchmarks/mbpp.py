@@ -1,19 +1,20 @@
 """MBPP (Austin et al. 2021, arXiv 2108.07732): 974 tasks in the publisher's splits.
 
-Read from the hub at a pinned revision, or from a local copy of the publisher's `mbpp.jsonl`.
-Either way the content is checked against one checksum, taken over the rows themselves, so that
-it does not depend on how the file is packed.
+Read from the hub's dataset as `rlvf fetch` made it, or from a copy of the publisher's `mbpp.jsonl`,
+never over the network. Either way the content is checked against one checksum, taken over the rows
+themselves, so that it does not depend on how the file is packed.
 """
 
 import ast
 import builtins
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rlvf.config import MbppSettings
+from rlvf.checksums import fetch_command, verify_folder
+from rlvf.config import MbppSettings, fetch_settings
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
 
@@ -31,16 +32,20 @@ def load(settings: MbppSettings, split: str) -> list[Task]:
     """The tasks of a split; all 974 rows are checked against `settings.sha256`.
 
     Raises:
-        RlvfError: the hub or the local copy cannot be read, or its content is not the pinned one.
+        RlvfError: there is no source, it cannot be read, or its content is not the pinned one.
     """
-    if settings.source is not None:
-        rows, origin = _read_rows(Path(settings.source)), settings.source
-    else:
-        rows, origin = _fetch_rows(settings), f"{settings.repo}@{settings.revision}"
+    source = Path(settings.source or "mbpp")
+    if settings.source is None or not source.exists():
+        folder = source.with_suffix("")
+        raise RlvfError(
+            f"{settings.source or 'MBPP'}: there is no such source; fetch it once with "
+            f"{fetch_command(fetch_settings(settings), folder)} and read it with --source {folder}"
+        )
+    rows = _read_rows(source)
     found = content_checksum(rows)
     if found != settings.sha256:
         raise RlvfError(
-            f"{origin}: the content is not the pinned MBPP: sha256 of the rows is {found}, "
+            f"{source}: the content is not the pinned MBPP: sha256 of the rows is {found}, "
             f"expected {settings.sha256}; fetch it again or correct benchmarks.mbpp.sha256"
         )
     return [_task(row) for row in rows if row["task_id"] in SPLITS[split]]
@@ -59,37 +64,44 @@ def _by_id(row: dict[str, Any]) -> int:
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     rows = []
+    for where, row in _parquet_rows(path) if path.is_dir() else _json_rows(path):
+        if missing := [key for key in _FIELDS if key not in row]:
+            raise RlvfError(f"{where}: not an MBPP row: no {', '.join(missing)}")
+        if not row["test_list"]:
+            raise RlvfError(f"{where}: MBPP task {row['task_id']} has no tests")
+        rows.append(row)
+    return rows
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a copy of mbpp.jsonl, and where each stands."""
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(file, 1):
                 where = f"{path}:{number}"
                 try:
-                    row = json.loads(line)
+                    yield where, json.loads(line)
                 except (json.JSONDecodeError, UnicodeDecodeError) as error:
                     raise RlvfError(f"{where}: not a line of JSON: {error}") from error
-                if missing := [key for key in _FIELDS if key not in row]:
-                    raise RlvfError(f"{where}: not an MBPP row: no {', '.join(missing)}")
-                if not row["test_list"]:
-                    raise RlvfError(f"{where}: MBPP task {row['task_id']} has no tests")
-                rows.append(row)
     except OSError as error:
         raise RlvfError(f"{path}: cannot read MBPP: {error.strerror}") from error
-    return rows
 
 
-def _fetch_rows(settings: MbppSettings) -> list[dict[str, Any]]:
-    # Imported here: it takes a second, and only a download needs it.
-    from datasets import load_dataset
+def _parquet_rows(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a folder that `rlvf fetch` made, by task_id, and where each stands."""
+    # Imported here: mbpp.jsonl is read without.
+    from pyarrow import ArrowException, parquet
 
-    try:
-        splits = load_dataset(settings.repo, "full", revision=settings.revision)
-    except Exception as error:  # the hub's client raises many unrelated types
-        raise RlvfError(
-            f"cannot fetch MBPP from {settings.repo}@{settings.revision}: "
-            f"{' '.join(str(error).split())[:300]}; where there is no network, set "
-            "benchmarks.mbpp.source to a local copy of mbpp.jsonl"
-        ) from error
-    return sorted((dict(row) for split in splits.values() for row in split), key=_by_id)
+    verify_folder(folder)
+    rows = []
+    for path in sorted(folder.glob("full/*.parquet")):
+        try:
+            found = parquet.read_table(path).to_pylist()
+        except (OSError, ArrowException) as error:
+            raise RlvfError(f"{path}: not a Parquet file: {error}") from error
+        rows += [(f"{path}: row {number}", row) for number, row in enumerate(found, 1)]
+    # One file holds one split; the benchmark's order is that of the numbers.
+    return iter(sorted(rows, key=lambda place: place[1].get("task_id", 0)))
 
 
 def _task(row: dict[str, Any]) -> Task:

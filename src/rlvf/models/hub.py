@@ -1,64 +1,213 @@
-"""Published models: fetched once at a pinned revision, on the machine that has a network."""
+"""What others have published: fetched once at a pinned revision, where there is a network.
 
-import shutil
+huggingface_hub's `snapshot_download` takes up a broken connection, but starts each file anew after
+its process has ended. Here what has arrived stays, and every file is compared with what the hub
+says of it.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import snapshot_download
+from httpx2 import HTTPError
+from huggingface_hub import HfApi, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
-    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import http_get
+from huggingface_hub.hf_api import RepoSibling
+from huggingface_hub.utils import build_hf_headers, filter_repo_objects
+from huggingface_hub.utils.sha import git_hash
 
-from rlvf.config import HubModel
+from rlvf.checksums import has_checksums, verify_folder, write_checksums
+from rlvf.config import FetchSettings
 from rlvf.errors import RlvfError
-from rlvf.files import atomic_directory
+from rlvf.files import file_checksum, resumable_directory
+from rlvf.progress import Progress
 
-# The weights once, as safetensors; not the copies in other formats that some repositories hold.
-_FILES = ["*.json", "*.safetensors", "*.txt", "*.jinja", "tokenizer.model", "LICENSE*"]
+_REPO_TYPES = {"hub": "model", "mbpp": "dataset"}
+# The weights once, as safetensors, not the copies in other formats that some repositories hold;
+# the whole MBPP, not its sanitized part. Without files of the first pattern there is nothing.
+_PATTERNS = {
+    "hub": ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model", "LICENSE*"],
+    "mbpp": ["full/*.parquet", "README.md"],
+}
+_SECONDS_TO_ANSWER = 30.0
 
 
-def fetch(settings: HubModel, out: Path) -> None:
-    """Download a model's files at its revision into `out`. Later stages never use the network.
+def fetch(settings: FetchSettings, out: Path) -> None:
+    """Download a model's or dataset's files into `out`, with their checksums.
 
-    The token comes from the environment (HF_TOKEN) or `hf auth login`, as the hub's own tools do.
+    What has arrived when it is interrupted stays beside `out`: the next call goes on from there.
+    Of a damaged `out` only what is damaged is fetched again. The token comes from the environment
+    (HF_TOKEN) or `hf auth login`, as for the hub's own tools; no message quotes it.
 
     Raises:
-        RlvfError: the hub refuses or cannot be reached; says what to do.
+        RlvfError: the hub refuses, cannot be reached, or sends something else than it announces;
+            says what to do.
     """
     where = f"{settings.repo}@{settings.revision[:12]}"
+    if out.exists() and _is_intact(out, settings):
+        print(f"fetch: {where} is in {out} already", file=sys.stderr)
+        return
+    headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+    token = headers.get("authorization", "").removeprefix("Bearer ")
+    if not re.fullmatch(r"[!-~]*", token):
+        raise RlvfError(f"{where}: the token (HF_TOKEN) holds characters that no token has")
     try:
-        with atomic_directory(out) as folder:
-            snapshot_download(
-                settings.repo,
-                revision=settings.revision,
-                local_dir=folder,
-                allow_patterns=_FILES,
+        files = _listing(settings, headers, where)
+        with resumable_directory(out) as folder:
+            _remove_all_but(folder, files)
+            meter = _Meter(f"fetch {settings.repo}, MB", folder, files)
+            for name, file in files.items():
+                url = hf_hub_url(
+                    settings.repo,
+                    name,
+                    repo_type=_REPO_TYPES[settings.kind],
+                    revision=settings.revision,
+                )
+                _download(url, folder / name, file, headers, meter, f"{where}: {name}")
+            meter.finish()
+            write_checksums(folder, settings, files)
+    except (HTTPError, OSError, ValueError) as error:
+        problem = _explain(error)
+        if token:
+            problem = problem.replace(token, "***")
+        raise RlvfError(f"{where}: {' '.join(problem.split())[:400]}") from error
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("the same command goes on from here") from error
+
+
+def _is_intact(folder: Path, settings: FetchSettings) -> bool:
+    if not has_checksums(folder):
+        raise RlvfError(
+            f"{folder}: is there and was not made by `rlvf fetch`; remove it, or name another --out"
+        )
+    try:
+        return verify_folder(folder) == settings
+    except RlvfError:
+        return False
+
+
+def _listing(
+    settings: FetchSettings, headers: dict[str, str], where: str
+) -> dict[str, RepoSibling]:
+    """The wanted files of the revision by name, with what the hub states of their content."""
+    info = HfApi(headers=headers).repo_info(
+        settings.repo,
+        repo_type=_REPO_TYPES[settings.kind],
+        revision=settings.revision,
+        files_metadata=True,
+        timeout=_SECONDS_TO_ANSWER,
+    )
+    files = {file.rfilename: file for file in info.siblings or []}
+    patterns = _PATTERNS[settings.kind]
+    if not list(filter_repo_objects(files, allow_patterns=patterns[:1])):
+        raise RlvfError(f"{where}: the hub has no {patterns[0]} there; correct repo or revision")
+    return {name: files[name] for name in filter_repo_objects(files, allow_patterns=patterns)}
+
+
+def _download(
+    url: str, path: Path, file: RepoSibling, headers: dict[str, str], meter: "_Meter", where: str
+) -> None:
+    """Fetch what a file lacks; where that does not give the hub's file, all of it, once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with open(path, "ab") as stream:
+            present = stream.tell()
+            if present < file.size:
+                http_get(
+                    url, stream, resume_size=present, headers=headers, tqdm_class=meter.progress_bar
+                )
+        problem = _problem(path, file)
+        if problem is None:
+            return
+        meter.update(-path.stat().st_size)
+        path.unlink()
+        if present == 0:
+            raise RlvfError(
+                f"{where} arrived damaged: {problem}; it was removed: run the same command again"
             )
-            # The client's notes on a download that could be resumed.
-            shutil.rmtree(folder / ".cache")
-    except GatedRepoError as error:
-        raise RlvfError(
-            f"{where} is gated: accept its licence on the model's page, then set HF_TOKEN to a "
-            "token of that account and run the same command again"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise RlvfError(
-            f"{where}: the hub has no such revision; correct models.*.revision"
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise RlvfError(
-            f"{where}: the hub has no such repository, or not for you; correct models.*.repo or "
-            "set HF_TOKEN"
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise RlvfError(
-            f"{where}: the hub cannot be reached; run this step on a machine with a network "
-            "(it is a local rule) and without HF_HUB_OFFLINE"
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise RlvfError(
-            f"{where}: download failed: {' '.join(str(error).split())[:300]}"
-        ) from error
+
+
+def _problem(path: Path, file: RepoSibling) -> str | None:
+    """What distinguishes a file from the hub's; git's own checksum is of files that are small."""
+    size = path.stat().st_size
+    if size != file.size:
+        return f"{size} bytes, and the hub states {file.size}"
+    if file.lfs:
+        found, stated = file_checksum(path), file.lfs.sha256
+    else:
+        found, stated = git_hash(path.read_bytes()), file.blob_id
+    if found != stated:
+        return f"its checksum is {found[:12]}..., and the hub states {stated[:12]}..."
+    return None
+
+
+def _remove_all_but(folder: Path, names: Mapping[str, Any]) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in names:
+            path.unlink()
+
+
+def _explain(error: Exception) -> str:
+    # Not str() of an HTTP error: it quotes addresses, some of which are signed and open the file.
+    match error:
+        case GatedRepoError():
+            return (
+                "is gated: accept its licence on the model's page, then set HF_TOKEN to a token of "
+                "that account and run the same command again"
+            )
+        case RevisionNotFoundError():
+            return "the hub has no such revision; correct it in the configuration"
+        case RepositoryNotFoundError():
+            return (
+                "the hub has no such repository, or not for you; correct it in the configuration, "
+                "or set HF_TOKEN"
+            )
+        case HfHubHTTPError():
+            status = error.response.status_code
+            advice = "check HF_TOKEN, then run" if status in (401, 403) else "later, run"
+            said = error.server_message or "no reason given"
+            return f"the hub answered {status}; {advice} the same command again ({said})"
+        case OfflineModeIsEnabled():
+            return "HF_HUB_OFFLINE is set; fetch on a machine with a network, and without it"
+        case HTTPError():
+            return (
+                f"no connection to the hub, or it broke ({error}); on a machine with a network, "
+                "the same command goes on from here"
+            )
+    return f"download failed: {error}"
+
+
+class _Meter:
+    """Megabytes present of all files, in the place of http_get's progress bar."""
+
+    def __init__(self, what: str, folder: Path, files: Mapping[str, RepoSibling]):
+        present = (folder / name for name in files)
+        self._bytes = sum(path.stat().st_size for path in present if path.exists())
+        self._total = -(-sum(file.size for file in files.values()) // 10**6)
+        self._progress = Progress(what, self._total)
+
+    def progress_bar(self, **_: Any) -> "_Meter":
+        return self
+
+    def __enter__(self) -> "_Meter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, more: int) -> None:
+        self._bytes += more
+        # The last line is for `finish`, when everything is verified.
+        self._progress.update(min(self._bytes // 10**6, self._total - 1))
+
+    def finish(self) -> None:
+        self._progress.update(self._total)

@@ -6,6 +6,7 @@ With a single optimiser step per generation the ratio is 1 and the two coincide,
 needs `optimizer_steps_per_generation` above 1.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from rlvf.progress import Progress
 from rlvf.prompts import build_prompt, chat_template_options
 from rlvf.records import Rollout, Task, TrainingStep
 from rlvf.rewards import Verifier, component_rewards
+from rlvf.training.checkpoints import Checkpoints, StopRequest
 
 
 def train(
@@ -35,12 +37,19 @@ def train(
     out: Path,
     log: Path,
     rollouts: Path,
+    checkpoints: Checkpoints | None = None,
+    stop: StopRequest | None = None,
 ) -> None:
     """Train one cell: `out` gets the adapter and the resolved settings (`cell.json`), `log` a
     `TrainingStep` per optimiser step, `rollouts` a sample of the completions.
 
+    With `checkpoints` the run goes on from the latest one, makes new ones, and removes them at
+    its end. On the CPU it then ends in the same adapter and logs, bit for bit, as a run that was
+    never interrupted. On `stop` it makes one after the optimiser step that it is in, and ends.
+
     Raises:
-        RlvfError: there are fewer tasks than one generation needs; or from loading and writing.
+        RlvfError: there are fewer tasks than one generation needs; it was stopped; or from
+            loading and writing.
     """
     training = settings.training
     prompts = training.generation_batch_size // training.group_size
@@ -54,13 +63,17 @@ def train(
         atomic_writer(log) as log_file,
         atomic_writer(rollouts) as rollout_file,
     ):
+        latest = checkpoints.latest() if checkpoints else None
+        for name, file in ((_LOG, log_file), (_ROLLOUTS, rollout_file)):
+            if latest:
+                file.write((latest / name).read_text(encoding="utf-8"))
         scorer = _Scorer(tasks, settings, verifier, rollout_file)
         trainer = _Trainer(
             scorer=scorer,
             model=load_model(model, settings.dtype),
             processing_class=load_tokenizer(model),
             reward_funcs=[scorer.column(name) for name in settings.weights],
-            args=_trainer_arguments(settings, folder),
+            args=_trainer_arguments(settings, checkpoints.partial if checkpoints else folder),
             train_dataset=Dataset.from_list(
                 [
                     {"prompt": build_prompt(task, settings.prompt), "task": number}
@@ -78,9 +91,25 @@ def train(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
-        trainer.train()
+        if checkpoints:
+            files = {_LOG: log_file, _ROLLOUTS: rollout_file}
+            trainer.add_callback(_CheckpointRhythm(settings, checkpoints.every, stop))
+            trainer.keep_checkpoints(checkpoints, files, latest)
+        trainer.train(resume_from_checkpoint=str(latest) if latest else None)
+        done = trainer.state.global_step
+        if done < training.optimizer_steps:
+            raise RlvfError(
+                f"stopped by {stop.reason} after step {done} of {training.optimizer_steps}; the "
+                "same command goes on from there"
+            )
         trainer.model.save_pretrained(str(folder))
         (folder / "cell.json").write_text(to_json(settings) + "\n", encoding="utf-8")
+    if checkpoints:
+        checkpoints.remove()
+
+
+# In a checkpoint, beside what transformers puts there: both logs so far, and what TRL leaves out.
+_LOG, _ROLLOUTS, _GENERATION = "train.jsonl", "rollouts.jsonl", "generation.pt"
 
 
 def _trainer_arguments(settings: TrainSettings, folder: Path) -> GRPOConfig:
@@ -120,7 +149,7 @@ def _trainer_arguments(settings: TrainSettings, folder: Path) -> GRPOConfig:
         use_cpu=not torch.cuda.is_available(),
         shuffle_dataset=True,
         logging_steps=1,
-        save_strategy="no",
+        save_strategy="no",  # _CheckpointRhythm decides
         report_to=[],
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
@@ -140,18 +169,18 @@ class _Scorer:
         self._tasks, self._settings = tasks, settings
         self._verifier, self._rollouts = verifier, rollouts
         self._rewards: list[dict[str, float | None]] = []
-        self._generation = 0
+        self.generation = 0
 
     def score(self, task_numbers: Sequence[int], completions: Sequence[str]) -> None:
         """Verify a generation's completions and keep the first few as rollouts."""
-        self._generation += 1
+        self.generation += 1
         tasks = [self._tasks[number] for number in task_numbers]
         verified = self._verifier.verify(tasks, completions)
         self._rewards = [component_rewards(one, self._settings.components) for one in verified]
         kept = self._settings.training.rollouts_kept_per_generation
         for one, rewards in zip(verified[:kept], self._rewards, strict=False):
             rollout = Rollout(
-                generation=self._generation,
+                generation=self.generation,
                 task_id=one.task.task_id,
                 completion=one.completion,
                 code=one.code,
@@ -172,11 +201,49 @@ class _Scorer:
 
 
 class _Trainer(GRPOTrainer):
-    """GRPOTrainer that has each generation scored once and times its parts."""
+    """GRPOTrainer that has each generation scored once, times its parts, and whose checkpoints
+    hold all that the rest of a run depends on.
+
+    TRL leaves out the generation that the optimiser steps are taken on, how many of them were
+    taken, and how often its sampler has shuffled the tasks.
+    """
 
     def __init__(self, *args, scorer: _Scorer, **kwargs):
         super().__init__(*args, **kwargs)
         self._scorer = scorer
+        self._checkpoints: Checkpoints | None = None
+        self._epochs = 0
+
+    def keep_checkpoints(
+        self, checkpoints: Checkpoints, files: dict[str, IO[str]], latest: Path | None
+    ) -> None:
+        """Have checkpoints kept, with copies of the files written so far; go on from `latest`."""
+        self._checkpoints, self._files = checkpoints, files
+        if latest:
+            state = torch.load(latest / _GENERATION, map_location=self.args.device)
+            self._step, self._buffered_inputs = state["step"], state["inputs"]
+            self._epochs, self._scorer.generation = state["epochs"], state["generation"]
+
+    def _save_checkpoint(self, model, trial):
+        super()._save_checkpoint(model, trial)
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        state = {
+            "step": self._step,
+            "inputs": self._buffered_inputs,
+            "epochs": int(self.state.epoch),
+            "generation": self._scorer.generation,
+        }
+        torch.save(state, folder / _GENERATION)
+        for name, file in self._files.items():
+            file.flush()
+            shutil.copyfile(file.name, folder / name)
+        self._checkpoints.complete(folder, self.state.global_step)
+
+    def _get_train_sampler(self, dataset=None):
+        sampler = super()._get_train_sampler(dataset)
+        for _ in range(self._epochs):
+            torch.randperm(sampler.num_samples, generator=sampler.generator)
+        return sampler
 
     def _generate_single_turn(self, *args, **kwargs):
         with _Timer(self, "seconds/generation"):
@@ -200,6 +267,19 @@ class _Timer:
 
     def __exit__(self, *exception: object) -> None:
         self._seconds.append(time.perf_counter() - self._start)
+
+
+class _CheckpointRhythm(TrainerCallback):
+    """Asks for a checkpoint after every so many generations, and for the last one on a stop."""
+
+    def __init__(self, settings: TrainSettings, every: int, stop: StopRequest | None):
+        self._steps = every * settings.training.optimizer_steps_per_generation
+        self._stop = stop
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step < state.max_steps:
+            control.should_save = bool(self._stop) or state.global_step % self._steps == 0
+            control.should_training_stop = bool(self._stop)
 
 
 class _StepLog(TrainerCallback):

@@ -1,0 +1,150 @@
+"""`snakemake --profile slurm` on a real Slurm: nothing is lost, nothing is done twice."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.processes import wait_until
+from tests.workflow.conftest import Checkout
+
+STUDY = Path(__file__).with_name("study.yaml")
+CELL = Path("results/mini/rlvr/mini-qwen3/gspo-combined/seed1")
+# So that an end is seen soon.
+FAST = ("--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5")
+# On the cluster in place of rlvf: notes who ran when, with which GPU.
+RECORDER = """#!/bin/sh
+start=$(date +%s.%N)
+{rlvf} "$@"
+status=$?
+echo "{{\\"stage\\": \\"$1\\", \\"gpus\\": \\"$CUDA_VISIBLE_DEVICES\\", \\"from\\": $start," \
+    "\\"to\\": $(date +%s.%N)}}" >> {log}
+exit $status
+"""
+
+
+class Study(Checkout):
+    """A checkout with a tiny study, and `rlvf` recorded."""
+
+    @property
+    def records(self):
+        return [json.loads(line) for line in (self.folder / "ran").read_text().splitlines()]
+
+    def record(self, monkeypatch):
+        (self.folder / "bin").mkdir(exist_ok=True)
+        recorder = self.folder / "bin" / "rlvf"
+        log = self.folder / "ran"
+        recorder.write_text(RECORDER.format(rlvf=Path(sys.executable).with_name("rlvf"), log=log))
+        recorder.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{recorder.parent}:{os.environ['PATH']}")
+
+    def command(self, *arguments, more=()):
+        files = ("config/mini.yaml", "study.yaml", *more)
+        options = ("--profile", "slurm", "--configfile", *files, *FAST, *arguments)
+        return [sys.executable, "-m", "snakemake", *options]
+
+    def start(self, *arguments, more=()):
+        return subprocess.Popen(
+            self.command(*arguments, more=more),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments, more=()):
+        with self.start(*arguments, more=more) as process:
+            output = process.communicate(timeout=300)[0]
+        return process.returncode, output
+
+
+@pytest.fixture(scope="module")
+def made(cluster, tmp_path_factory):
+    """The whole study, made once."""
+    study = Study(tmp_path_factory.mktemp("study"))
+    shutil.copy(STUDY, study.folder)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        study.record(monkeypatch)
+        status, study.output = study.run()
+    assert status == 0, study.output
+    study.jobs = cluster.jobs()
+    return study
+
+
+@pytest.fixture
+def study(made, tmp_path):
+    """A study of one's own in which everything has been made."""
+    folder = tmp_path / "study"
+    shutil.copytree(made.folder, folder, symlinks=True)
+    study = Study.__new__(Study)
+    study.folder = folder
+    return study
+
+
+def test_the_whole_study_is_made(made):
+    results = made.folder / "results" / "mini" / "rlvr"
+    assert (results / "paper.pdf").read_bytes().startswith(b"%PDF")
+    assert (made.folder / CELL / "samples.jsonl").exists()
+    assert not (made.folder / CELL / "checkpoints").exists()
+
+
+def test_every_gpu_job_has_one_gpu_of_its_own_and_no_other_job_has_any(made):
+    gpus = {"train", "pretrain", "generate"}
+    for one in made.records:
+        assert one["gpus"] in (("0", "1") if one["stage"] in gpus else ("", "NoDevFiles")), one
+    with_gpu = [one for one in made.records if one["stage"] in gpus]
+    assert len(with_gpu) == 6
+    for one in with_gpu:
+        for other in with_gpu:
+            if other is not one and one["from"] < other["to"] and other["from"] < one["to"]:
+                assert one["gpus"] != other["gpus"]
+
+
+def test_a_cells_verification_is_one_job(made):
+    groups = [job for job in made.jobs if job["comment"].startswith("rule_verify")]
+    assert len(groups) == 4  # trained, base, two controls
+    assert len(made.jobs) == 4 + 6
+    stages = [one["stage"] for one in made.records]
+    assert stages.count("execute") == stages.count("lint") == 2 * 2 + 2
+
+
+def test_a_second_run_has_nothing_to_do(made):
+    status, output = made.run("-n")
+    assert status == 0
+    assert "Nothing to be done" in output
+
+
+# ---------------------------------------------------------------- interruptions
+
+
+LONGER = "training: {generations: 60}\n"
+
+
+def by_hand(study, settings, out):
+    """The same training without a cluster and undisturbed."""
+    tasks, model = "results/mini/rlvr/tasks/train.jsonl", "results/mini/models/mini-qwen3"
+    files = [f"--{name}={out / name}.jsonl" for name in ("log", "rollouts")]
+    command = ["rlvf.cli", "train", "--tasks", tasks, "--model", model, *files]
+    command += ["--settings", settings, "--out", out / "adapter"]
+    subprocess.run([sys.executable, "-m", *command], cwd=study.folder, check=True)
+    return (out / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_preempted_training_ends_in_the_same_adapter(cluster, study, tmp_path):
+    (study.folder / "longer.yaml").write_text(LONGER)
+    cell = study.folder / CELL
+    with study.start(str(CELL / "adapter"), more=["longer.yaml"]) as process:
+        wait_until(lambda: list(cell.glob("checkpoints/step-*")), seconds=120)
+        (job,) = cluster.running("train")
+        urgent = cluster.submit("sleep 1", "--partition=urgent", "--gpus=2", "--cpus-per-task=4")
+        output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    after = {one["job_id"]: one for one in cluster.jobs()}
+    assert after[job["job_id"]]["restart_cnt"] == 1
+    assert after[int(urgent)]["job_state"] == "COMPLETED"
+    adapter = (cell / "adapter" / "adapter_model.safetensors").read_bytes()
+    assert adapter == by_hand(study, cell / "adapter" / "cell.json", tmp_path / "hand")

@@ -1,0 +1,214 @@
+"""A run that is interrupted and gone on with ends as if nothing had happened."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from rlvf.benchmarks.minimbpp import load
+from rlvf.config import MiniMbppSettings, to_json
+from rlvf.errors import RlvfError
+from rlvf.records import write_jsonl
+from rlvf.rewards import Verifier
+from rlvf.training import grpo
+from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
+from tests.sandbox.processes import wait_until
+
+# Four prompts for each generation: an epoch has two, the run five.
+TASKS = load(MiniMbppSettings(), "train")[:8]
+SMALL = {
+    "generations": 5,
+    "generation_batch_size": 16,
+    "group_size": 4,
+    "optimizer_steps_per_generation": 2,
+    "micro_batch_size": 4,
+    "max_completion_tokens": 12,
+    "warmup_steps": 3,
+    "lr_scheduler": "constant_with_warmup",
+}
+STEPS = 10
+
+
+@pytest.fixture
+def settings(mini_config):
+    found = mini_config.train_settings(mini_config.cell("rlvr", "mini-qwen3", "gspo-ruff", 1))
+    training = type(found.training)(**(found.training.model_dump() | SMALL))
+    return found.model_copy(update={"training": training})
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """Rewards that differ, which a model this small would not earn. `scored.then` is called after
+    each completion with their number."""
+
+    class Scored:
+        count = 0
+        then = staticmethod(lambda count: None)
+
+    def by_length(verified, components):
+        Scored.count += 1
+        Scored.then(Scored.count)
+        return dict.fromkeys(components, len(verified.completion) % 7 / 7)
+
+    monkeypatch.setattr(grpo, "component_rewards", by_length)
+    return Scored
+
+
+@pytest.fixture
+def run(tiny_model, settings, tmp_path):
+    def run(name, checkpoints=None, stop=None, settings=settings):
+        out = tmp_path / name
+        with Verifier(settings.sandbox, settings.lint, workers=1) as verifier:
+            files = out / "adapter", out / "train.jsonl", out / "rollouts.jsonl"
+            grpo.train(tiny_model, TASKS, settings, verifier, *files, checkpoints, stop)
+        return products(out)
+
+    return run
+
+
+def products(out):
+    """What a run leaves, without the times that it took."""
+    steps = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
+    return (
+        (out / "adapter" / "adapter_model.safetensors").read_bytes(),
+        [{k: v for k, v in step.items() if not k.endswith("_seconds")} for step in steps],
+        (out / "rollouts.jsonl").read_text(),
+    )
+
+
+@pytest.fixture
+def undisturbed(run, scored):
+    return run("undisturbed")
+
+
+def test_a_run_that_is_stopped_in_every_generation_ends_like_one_that_is_not(
+    run, scored, undisturbed, tmp_path
+):
+    """Each stop falls between the two optimiser steps that use one generation."""
+    for generation in range(1, 6):
+        stop = StopRequest()
+        scored.then = lambda count, stop=stop: setattr(stop, "reason", "SIGTERM")
+        checkpoints = Checkpoints(tmp_path / "checkpoints", every=100, identity={})
+        with pytest.raises(RlvfError, match=f"stopped by SIGTERM after step {2 * generation - 1} "):
+            run("stopped", checkpoints, stop)
+        assert not (tmp_path / "stopped" / "train.jsonl").exists()
+        (kept,) = (tmp_path / "checkpoints").glob("step-*")
+        assert kept.name == f"step-{2 * generation - 1}"
+    scored.then = lambda count: None
+    checkpoints = Checkpoints(tmp_path / "checkpoints", every=100, identity={})
+    assert run("stopped", checkpoints) == undisturbed
+    assert sorted(path.name for path in tmp_path.iterdir() if "check" in path.name) == []
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_a_run_that_dies_goes_on_from_the_last_interval(run, scored, undisturbed, every, tmp_path):
+    """Between epochs as well as within them."""
+
+    def die(count):
+        if count > 3 * 16:
+            raise MemoryError("the fourth generation")
+
+    scored.count, scored.then = 0, die
+    with pytest.raises(MemoryError):
+        run("died", Checkpoints(tmp_path / "checkpoints", every, identity={}))
+    (kept,) = (tmp_path / "checkpoints").glob("step-*")
+    assert kept.name == f"step-{2 * every * (3 // every)}"
+    scored.then = lambda count: None
+    assert run("died", Checkpoints(tmp_path / "checkpoints", every, identity={})) == undisturbed
+
+
+def test_checkpoints_of_another_run_are_not_used(tmp_path, capsys):
+    made = tmp_path / "made"
+    for identity, expected in (
+        ({"code": "1"}, None),
+        ({"code": "1"}, "step-3"),
+        ({"a": "2"}, None),
+    ):
+        checkpoints = Checkpoints(tmp_path / "checkpoints", 1, identity)
+        latest = checkpoints.latest()
+        assert (latest and latest.name) == expected
+        made.mkdir()
+        checkpoints.complete(made, 3) if latest is None else made.rmdir()
+    assert "other settings, tasks, model or code" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_was_not_finished_is_not_used(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "checkpoints", 1, {})
+    (checkpoints.partial / "checkpoint-7").mkdir(parents=True)
+    checkpoints = Checkpoints(tmp_path / "checkpoints", 1, {})
+    assert checkpoints.latest() is None
+    assert not checkpoints.partial.exists()
+
+
+def test_settings_tasks_and_model_make_a_run(tiny_model, settings, tmp_path):
+    one = run_identity(tiny_model, TASKS, settings)
+    assert one == run_identity(tiny_model, TASKS, settings)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    cell = settings.cell.model_copy(update={"seed": 2})
+    others = [
+        run_identity(model, TASKS, settings),
+        run_identity(tiny_model, TASKS[1:], settings),
+        run_identity(tiny_model, TASKS, settings.model_copy(update={"cell": cell})),
+    ]
+    for other, part in zip(others, ("model", "tasks", "settings"), strict=True):
+        assert {key for key in one if one[key] != other[key]} == {part}
+
+
+# ---------------------------------------------------------------- the command, and real signals
+
+
+@pytest.fixture
+def command(tiny_model, settings, tmp_path):
+    """`rlvf train` with checkpoints, in a process of its own."""
+    tasks = tmp_path / "tasks.jsonl"
+    write_jsonl(tasks, TASKS)
+    training = settings.training.model_copy(update={"generations": 12})
+    settings = settings.model_copy(update={"training": training})
+
+    def command(out):
+        files = {"--log": "train.jsonl", "--rollouts": "rollouts.jsonl", "--out": "adapter"}
+        places = [part for option, name in files.items() for part in (option, out / name)]
+        return subprocess.Popen(
+            [
+                *(sys.executable, "-m", "rlvf.cli", "train", "--model", tiny_model),
+                *("--tasks", tasks, "--settings", to_json(settings), *places, "--workers", "1"),
+                *("--checkpoints", out / "checkpoints", "--checkpoint-every", "1"),
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return command
+
+
+def interrupt(command, out, number):
+    """Start the command, send it a signal when it is well on its way, and await its end."""
+    before = set(out.glob("checkpoints/step-*"))
+    with command(out) as process:
+        wait_until(lambda: set(out.glob("checkpoints/step-*")) - before, seconds=120)
+        process.send_signal(number)
+        errors = process.stderr.read()
+    assert not (out / "adapter").exists()
+    return process.returncode, errors
+
+
+def test_the_same_command_goes_on_after_signals_and_sudden_death(command, tmp_path):
+    with command(tmp_path / "undisturbed") as process:
+        assert process.wait() == 0, process.stderr.read()
+    out = tmp_path / "out"
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1):
+        status, errors = interrupt(command, out, number)
+        if number == signal.SIGKILL:
+            assert status == -signal.SIGKILL
+        else:
+            assert status == 1
+            assert f"stopped by {number.name} after step" in errors.splitlines()[-1]
+            assert "Traceback" not in errors
+    with command(out) as process:
+        assert process.wait() == 0, process.stderr.read()
+    assert products(out) == products(tmp_path / "undisturbed")
+    assert not (out / "checkpoints").exists()
