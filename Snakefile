@@ -74,4 +74,9 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
 
 
 onsuccess:
+    report_usage()
     announce_products()
+
+
+onerror:
+    report_usage()

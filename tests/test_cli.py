@@ -59,7 +59,10 @@ def test_help_names_every_stage():
     done = rlvf("--help")
     assert done.returncode == 0
     stages = "tasks fetch pretrain train generate control execute lint measure tables figures"
-    assert all(f"\n    {stage} " in done.stdout for stage in [*stages.split(), "cost", "paper"])
+    assert all(
+        f"\n    {stage} " in done.stdout
+        for stage in [*stages.split(), "cost", "paper", "plan", "usage"]
+    )
 
 
 def test_execute_and_lint_extract_code_that_no_field_holds(folder):

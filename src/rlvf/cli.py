@@ -21,6 +21,7 @@ from rlvf.config import (
     PretrainSettings,
     SandboxSettings,
     TrainSettings,
+    load_config,
     parse_settings,
 )
 from rlvf.errors import RlvfError
@@ -183,6 +184,28 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--figures", type=Path, required=True)
     sub.add_argument("--cost", type=Path, required=True)
     _out(sub, "paper.pdf")
+
+    sub = stage("plan", _plan, "Estimate what a configuration costs: jobs, hours, disk.")
+    sub.add_argument(
+        "--config",
+        type=Path,
+        nargs="+",
+        default=[Path("config.yaml")],
+        help="configuration files, each laid over the ones before it (default: config.yaml)",
+    )
+    sub.add_argument(
+        "--gpus", type=_positive(int), default=1, help="how many run at the same time (default: 1)"
+    )
+
+    sub = stage("usage", _usage, "Compare what jobs used with what they asked for.")
+    sub.add_argument(
+        "--benchmarks",
+        type=Path,
+        required=True,
+        help="folder of Snakemake's benchmark files, made with --benchmark-extended",
+    )
+    sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
+    _out(sub, "a folder for usage.md and usage.csv")
     return parser
 
 
@@ -397,6 +420,23 @@ def _paper(options: argparse.Namespace) -> None:
     from rlvf.analysis.paper import compile_paper
 
     compile_paper(options.source, options.tables, options.figures, options.cost, options.out)
+
+
+# ---------------------------------------------------------------- what it costs
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from rlvf.analysis.plan import show_plan
+
+    config = load_config(*options.config)
+    print(show_plan(config, options.gpus, os.cpu_count() or 1), end="")
+
+
+def _usage(options: argparse.Namespace) -> None:
+    from rlvf.analysis.usage import read_jobs, write_usage
+
+    jobs = read_jobs(options.benchmarks)
+    print(write_usage(jobs, _read_logs(options.logs), options.out), end="")
 
 
 if __name__ == "__main__":

@@ -87,12 +87,16 @@ BENCHMARKS = {"mbpp": MbppSettings, "minimbpp": MiniMbppSettings}
 
 
 class HubModel(Settings):
-    """A published model at a pinned revision."""
+    """A published model at a pinned revision.
+
+    `parameters` is for `rlvf plan` alone; no stage is handed it, so that stating it reruns nothing.
+    """
 
     kind: Literal["hub"]
     repo: str
     revision: Commit
     dtype: Literal["float32", "bfloat16"]
+    parameters: Positive | None = Field(default=None, exclude=True)
 
 
 class MiniModel(Settings):
@@ -117,6 +121,14 @@ class MiniModel(Settings):
     lint_habit_rate: float = Field(ge=0, le=1)
     seed: int
     dtype: Literal["float32"]
+
+    @property
+    def parameters(self) -> int:
+        """How many there are, but for the norms' few; input and output embeddings are shared."""
+        head = self.hidden_size // self.heads
+        attention = 2 * self.hidden_size * head * (self.heads + self.kv_heads)
+        mlp = 3 * self.hidden_size * self.intermediate_size
+        return self.vocabulary * self.hidden_size + self.layers * (attention + mlp)
 
 
 Model = Annotated[HubModel | MiniModel, Field(discriminator="kind")]

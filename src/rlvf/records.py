@@ -186,7 +186,8 @@ class TrainingStep(CellId):
 
     `rewards` holds the mean of each component over the batch, `reward` of their weighted sum.
     Lengths are in tokens, entropy in nats per token, times in seconds. `kl` is None when the
-    loss has no KL term.
+    loss has no KL term. `gpu_memory_mb` is the peak of GPU memory allocated so far, in MiB; None
+    without a GPU.
     """
 
     step: int
@@ -205,6 +206,7 @@ class TrainingStep(CellId):
     generation_seconds: float | None
     reward_seconds: float | None
     update_seconds: float
+    gpu_memory_mb: float | None = None
 
 
 class Rollout(Record):

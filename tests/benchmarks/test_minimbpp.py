@@ -3,6 +3,7 @@ from itertools import islice
 
 import pytest
 
+from rlvf.benchmarks import count_tasks, load_tasks
 from rlvf.benchmarks.minimbpp import load, pretraining_samples
 from rlvf.config import LintSettings, MiniMbppSettings, SandboxSettings
 from rlvf.errors import RlvfError
@@ -74,3 +75,9 @@ def test_a_misconception_fails_the_tests_and_a_habit_is_found(samples):
         {"F401", "F841"} <= {finding.code for finding in found}
         for found in lint(codes, LintSettings())
     )
+
+
+def test_tasks_are_counted_without_being_made():
+    settings = MiniMbppSettings(train=30, test=20)
+    for split, limit in (("train", None), ("test", None), ("test", 5), ("test", 50)):
+        assert count_tasks(settings, split, limit) == len(load_tasks(settings, split, limit))

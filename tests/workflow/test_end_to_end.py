@@ -11,7 +11,7 @@ from rlvf.records import Sample, TrainingStep, read_jsonl
 from tests.workflow.conftest import Checkout, planned
 
 TINY = Path(__file__).parent / "tiny.yaml"
-FILES = ("--cores", "2", "--configfile", "config/mini.yaml", "tiny.yaml")
+FILES = ("--benchmark-extended", "--cores", "2", "--configfile", "config/mini.yaml", "tiny.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,16 @@ def test_paper_tables_and_figures_are_there_and_announced(made):
     assert (study(made) / "figures" / "tradeoff.png").exists()
     assert (study(made) / "tables" / "pass_at_1.tex").exists()
     assert "results/mini/rlvr/paper.pdf" in made.first_run.stdout + made.first_run.stderr
+
+
+def test_what_every_job_used_is_shown_and_kept(made):
+    with open(made.folder / "results" / "mini" / "usage.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 + 2 + 4 + 12 + 2 + 3 * 14 + 4
+    train = next(row for row in rows if row["rule"] == "train")
+    assert float(train["seconds"]) > 2 and float(train["memory_mb"]) > 100
+    assert (train["memory_asked_mb"], train["runtime_asked_minutes"]) == ("2000", "30")
+    assert "- train: used " in made.first_run.stdout
 
 
 def test_controls_prove_the_harness(made):

@@ -1,7 +1,12 @@
 """What Snakemake plans, without running it."""
 
 import re
+from collections import Counter
 
+import pytest
+
+from rlvf.analysis.plan import planned_jobs
+from rlvf.config import load_config
 from tests.workflow.conftest import planned
 
 
@@ -21,6 +26,17 @@ def test_a_local_copy_of_mbpp_is_not_fetched(checkout):
     (checkout.folder / "local.yaml").write_text("benchmarks: {mbpp: {source: mbpp.jsonl}}\n")
     jobs = planned(checkout.snakemake("-n", "--cores", "1", "--configfile", "local.yaml"))
     assert "fetch_benchmark" not in jobs and jobs["study_tasks"] == 2
+
+
+@pytest.mark.parametrize(
+    ("profile", "files"),
+    [("slurm", ["config.yaml"]), ("mini", ["config.yaml", "config/mini.yaml"])],
+)
+def test_rlvf_plan_counts_the_jobs_that_snakemake_plans(checkout, profile, files):
+    jobs = planned(checkout.snakemake("--profile", profile, "-n", "--quiet", "rules"))
+    config = load_config(*(checkout.folder / name for name in files))
+    counted = Counter(job.rule for job in planned_jobs(config))
+    assert {**counted, "all": 1, "total": counted.total() + 1} == jobs
 
 
 def test_gpus_are_asked_for_where_the_scale_says_so(checkout):
@@ -76,3 +92,26 @@ def test_a_wrong_configuration_stops_before_the_plan_with_one_line(checkout):
     message = "training.group_size: 7 does not divide generation_batch_size 64 (allowed: 2, 4, 8"
     assert [line for line in done.stderr.splitlines() if message in line]
     assert "Traceback" not in done.stderr
+
+
+TASKS = ("--benchmark-extended", "--cores", "1", "--configfile", "config/mini.yaml")
+
+
+def test_what_was_used_is_shown_after_a_run_and_after_a_failed_one(checkout):
+    target = "results/mini/rlvr/tasks/test.jsonl"
+    done = checkout.snakemake(target, *TASKS)
+    assert done.returncode == 0 and "| study_tasks |    1 |" in done.stdout
+    (checkout.folder / "missing.yaml").write_text(
+        "benchmarks: {mbpp: {source: missing.jsonl}}\nstudies: {rlvr: {benchmark: mbpp}}\n"
+    )
+    done = checkout.snakemake("results/mini/rlvr/tasks/train.jsonl", *TASKS, "missing.yaml")
+    assert done.returncode == 1 and "| study_tasks |    1 |" in done.stdout
+
+
+def test_a_run_succeeds_even_if_what_was_used_cannot_be_read(checkout):
+    bad = checkout.folder / "results" / "mini" / "benchmarks" / "bad.jsonl"
+    bad.parent.mkdir(parents=True)
+    bad.write_text("{")
+    done = checkout.snakemake("results/mini/rlvr/tasks/test.jsonl", *TASKS)
+    assert done.returncode == 0
+    assert "rlvf usage: error: results/mini/benchmarks/bad.jsonl: not a benchmark" in done.stderr

@@ -18,7 +18,7 @@ rule study_tables:
     log:
         f"{LOGS}/{{study}}/tables.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/tables.tsv"
+        f"{BENCHMARKS}/{{study}}/tables.jsonl"
     params:
         settings=to_json(CONFIG),
     shell:
@@ -40,7 +40,7 @@ rule study_figures:
     log:
         f"{LOGS}/{{study}}/figures.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/figures.tsv"
+        f"{BENCHMARKS}/{{study}}/figures.jsonl"
     params:
         scale=CONFIG.scale,
     shell:
@@ -62,7 +62,7 @@ rule study_cost:
     log:
         f"{LOGS}/{{study}}/cost.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/cost.tsv"
+        f"{BENCHMARKS}/{{study}}/cost.jsonl"
     params:
         scale=CONFIG.scale,
     shell:

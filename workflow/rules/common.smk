@@ -2,6 +2,7 @@
 import os
 import re
 import shlex
+import subprocess
 import sys
 
 from rlvf.config import (
@@ -127,6 +128,16 @@ def training_logs_of(study):
 
 if SITE.gpu_jobs:
     workflow.resource_settings.resources.setdefault("gpu_jobs", SITE.gpu_jobs)
+
+
+def report_usage():
+    """Show what jobs used against what they asked for; a process of its own cannot fail the run."""
+    logs = [log for study in CONFIG.studies for log in training_logs_of(study)]
+    subprocess.run(
+        [sys.executable, "-m", "rlvf.cli", "usage", "--benchmarks", BENCHMARKS, "--out", RESULTS]
+        + ["--logs", *filter(os.path.exists, logs)],
+        check=False,
+    )
 
 
 def announce_products():

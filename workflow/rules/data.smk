@@ -10,7 +10,7 @@ rule fetch_benchmark:
     log:
         f"{LOGS}/datasets/{{repo}}/{{revision}}.log",
     benchmark:
-        f"{BENCHMARKS}/datasets/{{repo}}/{{revision}}.tsv"
+        f"{BENCHMARKS}/datasets/{{repo}}/{{revision}}.jsonl"
     params:
         settings=lambda w: fetch_settings("mbpp", w),
     shell:
@@ -25,7 +25,7 @@ rule study_tasks:
     log:
         f"{LOGS}/{{study}}/tasks-{{role}}.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/tasks-{{role}}.tsv"
+        f"{BENCHMARKS}/{{study}}/tasks-{{role}}.jsonl"
     wildcard_constraints:
         role="train|test",
     params:

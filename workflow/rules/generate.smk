@@ -13,7 +13,7 @@ rule generate:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/generate.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/generate.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/generate.jsonl"
     wildcard_constraints:
         model=one_of(CONFIG.models),
     threads: CONFIG.resources.generate.cpus
@@ -35,7 +35,7 @@ rule control:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/control.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/control.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/control.jsonl"
     wildcard_constraints:
         model=NO_MODEL,
     shell:

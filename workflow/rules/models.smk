@@ -9,7 +9,7 @@ rule fetch_model:
     log:
         f"{LOGS}/models/{{repo}}/{{revision}}.log",
     benchmark:
-        f"{BENCHMARKS}/models/{{repo}}/{{revision}}.tsv"
+        f"{BENCHMARKS}/models/{{repo}}/{{revision}}.jsonl"
     params:
         settings=lambda w: fetch_settings("hub", w),
     shell:
@@ -22,7 +22,7 @@ rule pretrain_model:
     log:
         f"{LOGS}/models/{{model}}.log",
     benchmark:
-        f"{BENCHMARKS}/models/{{model}}.tsv"
+        f"{BENCHMARKS}/models/{{model}}.jsonl"
     wildcard_constraints:
         model=one_of(models_of("mini")),
     threads: CONFIG.resources.train.cpus

@@ -14,7 +14,7 @@ rule study_paper:
     log:
         f"{LOGS}/{{study}}/paper.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/paper.tsv"
+        f"{BENCHMARKS}/{{study}}/paper.jsonl"
     shell:
         "rlvf paper --source {input.source} --tables {input.tables} --figures {input.figures}"
         " --cost {input.cost} --out {output} 2> {log}"

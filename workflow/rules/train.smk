@@ -12,7 +12,7 @@ rule train:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.jsonl"
     threads: CONFIG.resources.train.cpus
     resources:
         **SITE.ask(CONFIG.resources.train, saves=True),

@@ -9,7 +9,7 @@ rule execute:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.jsonl"
     group:
         "verify"
     threads: CONFIG.resources.other.cpus
@@ -30,7 +30,7 @@ rule lint:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/lint.jsonl"
     group:
         "verify"
     resources:
@@ -51,7 +51,7 @@ rule measure:
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/measure.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/measure.tsv"
+        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/measure.jsonl"
     group:
         "verify"
     resources:

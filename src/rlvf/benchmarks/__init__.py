@@ -1,4 +1,4 @@
-"""Where tasks come from. A benchmark is a module here with its SPLITS and a `load`.
+"""Where tasks come from. A benchmark is a module here with its SPLITS, a `load` and a `size`.
 
 Adding one takes the module, its settings in rlvf.config (`Benchmark`, `BENCHMARKS`), and a line
 below.
@@ -20,9 +20,22 @@ def load_tasks(settings: Benchmark, split: str, limit: int | None = None) -> lis
     Raises:
         RlvfError: there is no such split, or the benchmark cannot be read.
     """
+    return _module(settings, split).load(settings, split)[:limit]
+
+
+def count_tasks(settings: Benchmark, split: str, limit: int | None = None) -> int:
+    """How many tasks `load_tasks` gives, without reading the benchmark.
+
+    Raises:
+        RlvfError: there is no such split.
+    """
+    return len(range(_module(settings, split).size(settings, split))[:limit])
+
+
+def _module(settings: Benchmark, split: str) -> ModuleType:
     module = _MODULES[settings.kind]
     if split not in module.SPLITS:
         raise RlvfError(
             f"{settings.kind} has no split {split!r} (allowed: {', '.join(module.SPLITS)})"
         )
-    return module.load(settings, split)[:limit]
+    return module

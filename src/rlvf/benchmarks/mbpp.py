@@ -51,6 +51,11 @@ def load(settings: MbppSettings, split: str) -> list[Task]:
     return [_task(row) for row in rows if row["task_id"] in SPLITS[split]]
 
 
+def size(settings: MbppSettings, split: str) -> int:
+    """The number of tasks in a split."""
+    return len(SPLITS[split])
+
+
 def content_checksum(rows: Iterable[dict[str, Any]]) -> str:
     """sha256 over the rows in order of task_id, as canonical JSON, independent of packing."""
     ordered = sorted(({key: row[key] for key in _FIELDS} for row in rows), key=_by_id)

@@ -132,6 +132,11 @@ def load(settings: MiniMbppSettings, split: str) -> list[Task]:
     ]
 
 
+def size(settings: MiniMbppSettings, split: str) -> int:
+    """The number of tasks in a split."""
+    return {TRAIN: settings.train, TEST: settings.test}[split]
+
+
 def pretraining_samples(
     settings: MiniMbppSettings,
     misconception_rate: float,

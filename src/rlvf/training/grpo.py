@@ -323,6 +323,9 @@ class _StepLog(TrainerCallback):
             generation_seconds=generation,
             reward_seconds=reward,
             update_seconds=logs["step_time"] - (generation or 0) - (reward or 0),
+            gpu_memory_mb=(
+                torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
+            ),
         )
         self._file.write(step.model_dump_json() + "\n")
         self._file.flush()

@@ -1,0 +1,471 @@
+"""What a configuration costs before it is run: its jobs, their hours and their disk.
+
+The jobs are those that Snakemake plans for an empty results folder. What a job takes is measured
+where it ran before under this results folder, and else modelled. Measured are whole jobs, by
+Snakemake's benchmark files, and, of a training without one, the generations in its log so far.
+The jobs of one rule and model that were measured correct the model for the others: if they took
+twice as long as modelled, so will the others. Where a job was measured under other settings, the
+model says how much more or less today's take; the tasks are taken to be the same.
+
+The model, with N parameters:
+
+- Prompts have 200 tokens. A batch decodes as long as its longest completion, taken to have
+  `max_completion_tokens`; on average a completion has half of them.
+- A token takes 2 N FLOP forwards (Kaplan et al. 2020, arXiv 2001.08361). A step of training takes
+  4 N a token, forwards and backwards without the gradients of the frozen weights, 2 N more with
+  gradient checkpointing, and 2 N for the old policy's probabilities, on padded sequences. A step
+  of pretraining takes 6 N.
+- Decoding a token for a batch reads all weights once: it takes as long as that or as its FLOP,
+  whichever is longer, and never less than a GPU's or processor's shortest step, which is what
+  decides for small models. The cache of keys and values is left out.
+- A GPU sustains 80 TFLOP/s and 1.2 TB/s: a quarter of an A100's 312 TFLOP/s in bfloat16, 60 % of
+  its 2 TB/s (NVIDIA's data sheet). Its shortest step is 40 ms: PyTorch launches some thousand
+  kernels for each token (24 tokens/s of Qwen3-0.6B in transformers, batch 1, by
+  github.com/FIlipHand/model_inference). A processor's core sustains 50 GFLOP/s and 10 GB/s; its
+  shortest step is 10 ms: set by hand beside a run at mini scale.
+- A core runs 100 candidates a second: under half of what benchmarks/results.md measures, for the
+  loops without end among a policy's.
+- A job takes 10 s to start with a model, 2 s without. A download has 50 MB/s. All else is taken
+  to be quick.
+- On disk are the weights, an adapter with 0.1 % of N for each rank, in float32, a checkpoint of
+  three times that (weights and Adam's two moments), 500 bytes for each optimiser step, and of a
+  completion 8 bytes a token, 400 for each of the kept rollout's, execution's, Ruff's and sample's
+  records.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rlvf.analysis.text import NOTHING, duration, short_number, text_table
+from rlvf.analysis.usage import Job, read_jobs
+from rlvf.benchmarks import count_tasks
+from rlvf.config import (
+    NO_MODEL,
+    Config,
+    GenerateSettings,
+    HubModel,
+    MbppSettings,
+    PretrainSettings,
+    Settings,
+    TrainSettings,
+    parse_settings,
+)
+from rlvf.errors import RlvfError
+from rlvf.records import TrainingStep, read_jsonl
+
+
+@dataclass(frozen=True)
+class Device:
+    """What is sustained: FLOP/s, bytes/s, and the seconds of its shortest step of decoding."""
+
+    flops: float
+    bandwidth: float
+    step: float
+
+
+GPU = Device(flops=80e12, bandwidth=1.2e12, step=0.04)
+CORE = Device(flops=50e9, bandwidth=10e9, step=0.01)
+PROMPT_TOKENS = 200
+CANDIDATES_PER_CORE_SECOND = 100
+START_WITH_MODEL, START = 10.0, 2.0
+DOWNLOAD = 50e6
+ADAPTER_SHARE_PER_RANK = 0.001
+CHECKPOINT_ADAPTERS = 3
+TOKEN_BYTES, RECORD_BYTES, STEP_BYTES = 8, 400, 500
+
+NOTE = f"""\
+Modelled times are good to a factor of 2 or 3. Assumed:
+a GPU: {GPU.flops / 1e12:.0f} TFLOP/s, {GPU.bandwidth / 1e12:.1f} TB/s sustained, at least \
+{GPU.step * 1e3:.0f} ms for each token of a batch; a core: {CORE.flops / 1e9:.0f} GFLOP/s,
+{CORE.bandwidth / 1e9:.0f} GB/s, {CORE.step * 1e3:.0f} ms, {CANDIDATES_PER_CORE_SECOND} \
+candidates/s; prompts of {PROMPT_TOKENS} tokens, batches that decode to the limit;
+{START_WITH_MODEL:.0f} s to start with a model, {START:.0f} s without; \
+{DOWNLOAD / 1e6:.0f} MB/s from the hub.
+Not counted: waiting in queues, jobs' logs, Python's packages.
+"""
+
+_DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
+
+# Rules that run one after the other; those in a line may run side by side.
+_CHAIN = (
+    ("fetch_model", "fetch_benchmark"),
+    ("study_tasks", "pretrain_model"),
+    ("train",),
+    ("generate", "control"),
+    ("execute", "lint"),
+    ("measure",),
+    ("study_tables", "study_figures", "study_cost"),
+    ("study_paper",),
+)
+# The section of `resources` whose cores and GPUs a rule's jobs ask for; others take one core.
+_SECTIONS = {
+    "pretrain_model": "train",
+    "train": "train",
+    "generate": "generate",
+    "execute": "other",
+    "lint": "other",
+    "measure": "other",
+}
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job that Snakemake will run. `settings` are what its stage is handed, where its time
+    depends on them; `completions` is how many it makes or reads."""
+
+    rule: str
+    wildcards: dict[str, str]
+    settings: Settings | None = None
+    completions: int = 0
+    # Where the wildcards do not say it.
+    fetched: str = NOTHING
+
+    @property
+    def model(self) -> str:
+        return self.wildcards.get("model", self.fetched)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The jobs of one rule for one model. Times, of all and of the longest, in seconds; disk in
+    bytes. `basis` is measured, modelled, or scaled from so many jobs that were measured."""
+
+    rule: str
+    model: str
+    jobs: int
+    basis: str
+    seconds: float
+    longest: float
+    gpu_hours: float
+    core_hours: float
+    disk: float
+
+
+def planned_jobs(config: Config) -> Iterator[PlannedJob]:
+    """Every job that makes all studies of a configuration from nothing, stage by stage."""
+    yield from _fetches(config)
+    for name in _used_models(config):
+        if config.models[name].kind == "mini":
+            yield PlannedJob("pretrain_model", {"model": name}, config.pretrain_settings(name))
+    for study in config.studies:
+        for role in ("train", "test"):
+            yield PlannedJob("study_tasks", {"study": study, "role": role})
+    for study, grid in config.studies.items():
+        benchmark = config.benchmarks[grid.benchmark]
+        tasks = count_tasks(benchmark, grid.test_split, grid.test_limit)
+        for cell in config.cells(study):
+            names = {
+                "study": study,
+                "model": cell.model,
+                "policy": cell.policy,
+                "seed": str(cell.seed),
+            }
+            if cell.trained:
+                yield PlannedJob("train", names, config.train_settings(cell))
+            of_cell = 0
+            for decoding in config.decodings_of(cell):
+                decoded = {**names, "decoding": decoding}
+                if cell.control:
+                    yield PlannedJob("control", decoded, completions=tasks)
+                    completions = tasks
+                else:
+                    completions = tasks * config.decodings[decoding].samples
+                    settings = config.generate_settings(cell, decoding)
+                    yield PlannedJob("generate", decoded, settings, completions)
+                for rule in ("execute", "lint"):
+                    yield PlannedJob(rule, decoded, completions=completions)
+                of_cell += completions
+            yield PlannedJob("measure", names, completions=of_cell)
+        for rule in ("study_tables", "study_figures", "study_cost", "study_paper"):
+            yield PlannedJob(rule, {"study": study})
+
+
+def _fetches(config: Config) -> Iterator[PlannedJob]:
+    """The downloads, each revision once."""
+    models = {name: config.models[name] for name in _used_models(config)}
+    benchmarks = {study.benchmark: None for study in config.studies.values()}
+    jobs = [
+        PlannedJob("fetch_model", _revision(model), model, fetched=name)
+        for name, model in models.items()
+        if model.kind == "hub"
+    ] + [
+        PlannedJob("fetch_benchmark", _revision(benchmark), benchmark)
+        for benchmark in map(config.benchmarks.get, benchmarks)
+        if benchmark.kind == "mbpp" and benchmark.source is None
+    ]
+    yield from {(job.rule, *job.wildcards.values()): job for job in jobs}.values()
+
+
+def _revision(source: HubModel | MbppSettings) -> dict[str, str]:
+    return {"repo": source.repo.replace("/", "--"), "revision": source.revision}
+
+
+def _used_models(config: Config) -> list[str]:
+    return list(dict.fromkeys(name for study in config.studies.values() for name in study.models))
+
+
+def plan(config: Config) -> list[Row]:
+    """The rows of the plan, in order of the stages.
+
+    Raises:
+        RlvfError: a model does not say its parameters; a file of the results is damaged.
+    """
+    jobs = list(planned_jobs(config))
+    modelled = [_seconds(job, config) for job in jobs]
+    measured, unchanged = _measured(jobs, modelled, config)
+    groups = defaultdict(list)
+    for number, job in enumerate(jobs):
+        groups[job.rule, job.model].append(number)
+    order = [rule for rules in _CHAIN for rule in rules]
+    rows = []
+    for (rule, model), numbers in groups.items():
+        known = [number for number in numbers if number in measured]
+        correction = 1.0
+        if known:
+            correction = sum(measured[n] for n in known) / sum(modelled[n] for n in known)
+        seconds = [measured.get(n, modelled[n] * correction) for n in numbers]
+        gpus, cores = _devices(rule, config)
+        rows.append(
+            Row(
+                rule=rule,
+                model=model,
+                jobs=len(numbers),
+                basis=_basis(len(known), unchanged.issuperset(numbers)),
+                seconds=sum(seconds),
+                longest=max(seconds),
+                gpu_hours=sum(seconds) * gpus / 3600,
+                core_hours=sum(seconds) * cores / 3600,
+                disk=sum(_disk(jobs[n], config) for n in numbers),
+            )
+        )
+    return sorted(rows, key=lambda row: order.index(row.rule))
+
+
+def _basis(known: int, all_measured: bool) -> str:
+    if all_measured:
+        return "measured"
+    return f"scaled from {known}" if known else "modelled"
+
+
+# ---------------------------------------------------------------- measured
+
+
+def _measured(
+    jobs: Sequence[PlannedJob], modelled: Sequence[float], config: Config
+) -> tuple[dict[int, float], set[int]]:
+    """Seconds, by the job's number, of those that ran before, and the numbers of those that ran
+    to their end at today's settings; the others' seconds are scaled to them."""
+    results = Path(config.results)
+    finished = {_key(job): job for job in read_jobs(results / "benchmarks")}
+    seconds, unchanged = {}, set()
+    for number, job in enumerate(jobs):
+        if _key(job) in finished:
+            before = finished[_key(job)]
+            then = _with_settings_of(before, job)
+            if then is None:
+                continue
+            seconds[number] = before.seconds * modelled[number] / _seconds(then, config)
+            if then == job:
+                unchanged.add(number)
+        elif job.rule == "train" and (logged := _logged_seconds(job, results)) is not None:
+            seconds[number] = logged
+    return seconds, unchanged
+
+
+def _key(job: Job | PlannedJob) -> tuple:
+    return job.rule, tuple(sorted(job.wildcards.items()))
+
+
+def _with_settings_of(before: Job, job: PlannedJob) -> PlannedJob | None:
+    """The job as it was when it ran; None if its settings are not those of this version."""
+    if job.settings is None or isinstance(job.settings, HubModel):
+        return job
+    try:
+        return replace(job, settings=parse_settings(before.params["settings"], type(job.settings)))
+    except (KeyError, RlvfError):
+        return None
+
+
+def _logged_seconds(job: PlannedJob, results: Path) -> float | None:
+    """A training's seconds by the generations that its log has so far, or None without any.
+
+    While it is being written, the log lies in a temporary folder beside its place; the newest
+    counts.
+    """
+    names = job.wildcards
+    cell = results / names["study"] / names["model"] / names["policy"] / f"seed{names['seed']}"
+    logs = sorted(cell.rglob("train.jsonl"), key=lambda path: path.stat().st_mtime)
+    steps = read_jsonl(logs[-1], TrainingStep) if logs else []
+    if not steps:
+        return None
+    seconds = sum(
+        (step.generation_seconds or 0) + (step.reward_seconds or 0) + step.update_seconds
+        for step in steps
+    )
+    share = len(steps) / job.settings.training.optimizer_steps
+    return START_WITH_MODEL + seconds / share
+
+
+# ---------------------------------------------------------------- modelled
+
+
+def _devices(rule: str, config: Config) -> tuple[int, int]:
+    """The GPUs and cores that a rule's jobs hold."""
+    if rule not in _SECTIONS:
+        return 0, 1
+    section = getattr(config.resources, _SECTIONS[rule])
+    return section.gpus, section.cpus
+
+
+def _seconds(job: PlannedJob, config: Config) -> float:
+    gpus, cores = _devices(job.rule, config)
+    # A job computes on one GPU, whatever it holds.
+    device = GPU if gpus else replace(CORE, flops=CORE.flops * cores)
+    match job.settings:
+        case HubModel():
+            return START + _weights(job, config) / DOWNLOAD
+        case PretrainSettings(model=model):
+            tokens = model.steps * model.batch_size * PROMPT_TOKENS
+            return START_WITH_MODEL + 6 * model.parameters * tokens / device.flops
+        case TrainSettings(training=training):
+            parameters = _parameters(job.model, config)
+            batch, limit = training.generation_batch_size, training.max_completion_tokens
+            flop = parameters * (8 if training.gradient_checkpointing else 6)
+            update = flop * batch * (PROMPT_TOKENS + limit) / device.flops
+            generation = _decode_seconds(batch, limit, _weights(job, config), parameters, device)
+            reward = _execute_seconds(batch, cores) if job.settings.sandbox else 0
+            return START_WITH_MODEL + training.generations * (generation + reward + update)
+        case GenerateSettings(decoding=decoding):
+            batch = _decode_seconds(
+                decoding.batch_size,
+                decoding.max_completion_tokens,
+                _weights(job, config),
+                _parameters(job.model, config),
+                device,
+            )
+            return START_WITH_MODEL + batch * job.completions / decoding.batch_size
+    return START + (_execute_seconds(job.completions, cores) if job.rule == "execute" else 0)
+
+
+def _decode_seconds(
+    batch: int, tokens: int, weights: float, parameters: int, device: Device
+) -> float:
+    """Seconds for `tokens` tokens after each prompt of a batch; `weights` in bytes."""
+    flop = 2 * parameters * batch
+    step = max(device.step, weights / device.bandwidth, flop / device.flops)
+    return flop * PROMPT_TOKENS / device.flops + tokens * step
+
+
+def _execute_seconds(candidates: int, cores: int) -> float:
+    return candidates / (cores * CANDIDATES_PER_CORE_SECOND)
+
+
+def _parameters(name: str, config: Config) -> int:
+    parameters = config.models[name].parameters
+    if parameters is None:
+        raise RlvfError(
+            f"models.{name}.parameters: the plan needs to know how many parameters the model has; "
+            "state it as on the model's page"
+        )
+    return parameters
+
+
+def _weights(job: PlannedJob, config: Config) -> float:
+    """Bytes of the model's weights."""
+    return _parameters(job.model, config) * _DTYPE_BYTES[config.models[job.model].dtype]
+
+
+def _disk(job: PlannedJob, config: Config) -> float:
+    """Bytes that a job leaves."""
+    match job.settings:
+        case HubModel() | PretrainSettings():
+            return _weights(job, config)
+        case TrainSettings(training=training):
+            rank = training.lora.r
+            adapter = 4 * ADAPTER_SHARE_PER_RANK * rank * _parameters(job.model, config)
+            rollouts = training.generations * training.rollouts_kept_per_generation
+            text = _completion_bytes(training.max_completion_tokens)
+            log = training.optimizer_steps * STEP_BYTES + rollouts * (text + RECORD_BYTES)
+            return adapter * (1 + CHECKPOINT_ADAPTERS) + log
+        case GenerateSettings(decoding=decoding):
+            return job.completions * _completion_bytes(decoding.max_completion_tokens)
+    return job.completions * RECORD_BYTES
+
+
+def _completion_bytes(limit: int) -> float:
+    return TOKEN_BYTES * limit / 2
+
+
+# ---------------------------------------------------------------- to read
+
+
+def show_plan(config: Config, gpus: int, cores: int) -> str:
+    """The plan as text: the table, what would not fit its time limit, the wall time with so many
+    GPUs (or, where no stage asks for one, cores), and what was assumed.
+
+    Raises:
+        RlvfError: as `plan`.
+    """
+    rows = plan(config)
+    header = ["Stage", "Model", "Time is", "Jobs", "Each", "Longest"]
+    header += ["GPU hours", "Core hours", "Disk"]
+    shown = [
+        [
+            row.rule,
+            "control" if row.model == NO_MODEL else row.model,
+            row.basis,
+            str(row.jobs),
+            duration(row.seconds / row.jobs),
+            duration(row.longest),
+            _hours(row.gpu_hours),
+            _hours(row.core_hours),
+            _size(row.disk),
+        ]
+        for row in rows
+    ]
+    gpu_hours, core_hours = sum(r.gpu_hours for r in rows), sum(r.core_hours for r in rows)
+    disk = sum(row.disk for row in rows)
+    total = [str(sum(row.jobs for row in rows)), "", ""]
+    total += [_hours(gpu_hours), _hours(core_hours), _size(disk)]
+    table = text_table(header, [*shown, ["total", "", "", *total]], text_columns=3)
+    path = sum(
+        max((row.longest for row in rows if row.rule in rules), default=0.0) for rules in _CHAIN
+    )
+    shared = gpu_hours / gpus if gpu_hours else core_hours / cores
+    count, device = (gpus, "GPU") if gpu_hours else (cores, "core")
+    plural = "s" if count > 1 else ""
+    lines = [
+        f"Wall time with {count} {device}{plural}: about {duration(max(path, 3600 * shared))}."
+    ]
+    lines += [text for row in rows if (text := _over_limit(row, config))]
+    return table + "\n" + "\n".join(lines) + "\n" + NOTE
+
+
+def _over_limit(row: Row, config: Config) -> str | None:
+    section = _SECTIONS.get(row.rule)
+    if section is None:
+        return None
+    minutes = getattr(config.resources, section).runtime
+    if row.longest <= 60 * minutes:
+        return None
+    return (
+        f"{row.rule} of {row.model}: the longest job takes {duration(row.longest)}, its limit is "
+        f"{duration(60 * minutes)}; raise resources.{section}.runtime."
+    )
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.0f}" if hours >= 10 or hours == 0 else f"{hours:.2f}"
+
+
+def _size(count: float) -> str:
+    """Bytes, for people."""
+    if not count:
+        return NOTHING
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{short_number(count)} {unit}"
+        count /= 1000
+    return f"{short_number(count)} GB"

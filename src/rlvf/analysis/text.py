@@ -1,0 +1,37 @@
+"""Tables that read well on a terminal and are Markdown, too. Needs nothing but Python."""
+
+from collections.abc import Sequence
+
+NOTHING = "–"
+
+
+def short_number(number: float) -> str:
+    """Two digits where the number is small, whole where it is not: 1.6, 16, 160."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that suits them: 16 s, 1.6 min, 16 h."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{short_number(seconds / size)} {unit}"
+    return f"{short_number(seconds)} s"
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
+    """A Markdown table with padded cells: the first `text_columns` to the left, the others, being
+    numbers, to the right."""
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    rule = [
+        "-" * width if i < text_columns else "-" * (width - 1) + ":"
+        for i, width in enumerate(widths)
+    ]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.ljust(width) if i < text_columns else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return f"| {' | '.join(cells)} |"
+
+    return "\n".join(map(line, [header, rule, *rows])) + "\n"
