@@ -1,5 +1,6 @@
 # Front door: configuration, checks, includes, target rules.
 # Mini scale: snakemake --profile mini. Paper scale: snakemake --profile slurm.
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -8,11 +9,11 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
-# Used with --software-deployment-method apptainer only; built from containers/rlvf.def.
-container: "containers/rlvf.sif"
-
-
 include: "workflow/rules/common.smk"
+
+
+# Used with --software-deployment-method apptainer only.
+container: IMAGE
 
 
 report: "workflow/report/workflow.rst"
@@ -64,6 +65,12 @@ include: "workflow/rules/generate.smk"
 include: "workflow/rules/verify.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/paper.smk"
+
+
+# Last: it concerns all rules before it.
+if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+
+    include: "workflow/rules/containers.smk"
 
 
 onstart:

@@ -8,7 +8,10 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-_WORKFLOW = ["Snakefile", "config.yaml", "config", "workflow", "paper", "mini", "slurm"]
+_WORKFLOW = [
+    *("Snakefile", "config.yaml", "config", "workflow", "paper", "mini", "slurm"),
+    *("containers/rlvf.def", "requirements.lock"),
+]
 
 
 class Checkout:
@@ -18,6 +21,7 @@ class Checkout:
         self.folder = folder
         for name in _WORKFLOW:
             source = REPOSITORY / name
+            (folder / name).parent.mkdir(exist_ok=True)
             if source.is_symlink():
                 (folder / name).symlink_to(source.readlink())
             elif source.is_dir():

@@ -14,7 +14,7 @@ from rlvf.config import (
     to_json,
 )
 from rlvf.errors import RlvfError
-from rlvf.files import take_lock
+from rlvf.files import file_checksum, take_lock
 from rlvf.slurm import cancel_jobs_of_earlier_runs
 
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
@@ -44,6 +44,10 @@ COST = f"{STUDY}/cost"
 PAPER = f"{STUDY}/paper.pdf"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
+# What jobs can run in. Another definition or other versions are another image: where it is used,
+# all that was made in the former one is made again.
+DEFINITION, LOCK = "containers/rlvf.def", "requirements.lock"
+IMAGE = f"containers/rlvf-{file_checksum(DEFINITION)[:8]}-{file_checksum(LOCK)[:8]}.sif"
 
 
 def one_of(names):
