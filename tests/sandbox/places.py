@@ -3,6 +3,7 @@
 container       namespaces are denied, as Docker and Apptainer do, and by the same means
 user            not root (started by root only)
 user-container  both
+fakeroot        root of a user namespace only, as of `apptainer --fakeroot`
 no-landlock     namespaces, but no Landlock, as many kernels of clusters are
 old             neither namespaces nor Landlock
 bare            nothing of seccomp, either
@@ -17,13 +18,14 @@ from pathlib import Path
 import pyseccomp
 
 _USER = 12345
-_NEWNS, _BIND, _REC, _PRIVATE = 0x20000, 4096, 16384, 1 << 18
+_NEWNS, _NEWUSER, _BIND, _REC, _PRIVATE = 0x20000, 0x10000000, 4096, 16384, 1 << 18
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 DENIED = {
     "container": ["unshare", "mount", "setns"],
     "user": [],
     "user-container": ["unshare", "mount", "setns"],
+    "fakeroot": [],
     "no-landlock": ["landlock_create_ruleset"],
     "old": ["unshare", "mount", "setns", "landlock_create_ruleset"],
     "bare": ["unshare", "mount", "setns", "landlock_create_ruleset", "prctl"],
@@ -72,6 +74,13 @@ def main():
         os.setgroups([])
         os.setresgid(_USER, _USER, _USER)
         os.setresuid(_USER, _USER, _USER)
+    if place == "fakeroot":
+        user, group = os.getuid(), os.getgid()
+        if _LIBC.unshare(_NEWUSER) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
     if DENIED[place]:
         _deny(DENIED[place])
     os.execv(command[0], command)

@@ -53,6 +53,7 @@ def in_force(place, minimum="seccomp,landlock"):
         ("here", set()),
         ("user", set()),
         ("user-container", {"namespaces"}),
+        ("fakeroot", {"account"}),
     ],
 )
 def test_the_layers_in_force_are_written_to_the_execution(place, missing):

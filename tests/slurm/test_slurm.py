@@ -165,7 +165,7 @@ studies:
 def test_a_time_limit_is_raised_and_a_failure_stops_only_what_needs_it(cluster, study):
     (study.folder / "cells.yaml").write_text(TWO_CELLS)
     before = len(cluster.jobs())
-    status, output = study.run(more=["cells.yaml"])
+    status, _ = study.run(more=["cells.yaml"])
     assert status == 1
     trainings = [job for job in cluster.jobs()[before:] if "rule_train" in job["comment"]]
     slow, wrong = (

@@ -10,7 +10,7 @@ rule build_image:
     log:
         f"{LOGS}/build_image.log",
     benchmark:
-        f"{BENCHMARKS}/build_image.tsv"
+        f"{BENCHMARKS}/build_image.jsonl"
     container:
         None
     params:

@@ -134,8 +134,10 @@ def _report(content: list, last: bool) -> None:
 def _load(namespace: dict, job: dict) -> list:
     try:
         code = compile(job["code"], "<candidate>", "exec", dont_inherit=True)
-    except Exception as error:  # not only SyntaxError: null bytes, surrogates, nesting too deep
-        return ["syntax_error", *_describe(error)]
+    except Exception as error:
+        # Null bytes, surrogates, nesting too deep: what that is called depends on the version.
+        name, text = _describe(error)
+        return ["syntax_error", name if isinstance(error, SyntaxError) else "SyntaxError", text]
     try:
         exec(code, namespace)
     except SystemExit as error:

@@ -116,7 +116,7 @@ def enter(folder: str, program: bytes, limits: Limits) -> Entered:
     existing empty folder of this user. `program` is the server's own seccomp filter.
     """
     runtime = _runtime()
-    account = 0x60000000 | os.getpid() if os.geteuid() == 0 else 0  # that nobody else has
+    account = _spare_account() if os.geteuid() == 0 else 0
     reading, writing = os.pipe()
     if process := os.fork():
         os.close(writing)
@@ -218,6 +218,15 @@ def _library_folders() -> set[str]:
 # ---------------------------------------------------------------- account and capabilities
 
 
+def _spare_account() -> int:
+    """A user number that nobody else has; 0 where root, being that of a namespace only, has none
+    to give."""
+    account = 0x60000000 | os.getpid()
+    with open("/proc/self/uid_map") as map:
+        ranges = [[int(number) for number in line.split()] for line in map]
+    return account if any(first <= account < first + count for first, _, count in ranges) else 0
+
+
 def _can_read(runtime: list[str], account: int) -> bool:
     os.seteuid(account)
     try:
@@ -232,7 +241,7 @@ def _take_account(account: int) -> str | None:
         os.setresgid(account, account, account)
         os.setresuid(account, account, account)
     if os.geteuid() == 0:
-        return "root started it, and another user could not read the Python runtime"
+        return "root started it, and no other user could be had who can read the Python runtime"
     return None
 
 
