@@ -64,5 +64,9 @@ include: "workflow/rules/analyse.smk"
 include: "workflow/rules/paper.smk"
 
 
+onstart:
+    log_plan(workflow)
+
+
 onsuccess:
     announce_products()

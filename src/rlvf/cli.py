@@ -7,6 +7,7 @@ at once and so that the sandbox starts from a small process.
 import argparse
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,7 @@ from rlvf.records import (
     write_jsonl,
 )
 
+_SECONDS_BETWEEN_SCREENS = 3.0
 _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 
 
@@ -174,6 +176,16 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--figures", type=Path, required=True)
     sub.add_argument("--cost", type=Path, required=True)
     _out(sub, "paper.pdf")
+
+    sub = stage(
+        "status",
+        _status,
+        "Show how the run of Snakemake in this folder stands, or stood at its end: steps by rule, "
+        "what runs and what waits for what, each failure with its reason and logs, retries.",
+    )
+    sub.add_argument(
+        "--follow", action="store_true", help="show it anew every few seconds until the run ends"
+    )
     return parser
 
 
@@ -379,6 +391,26 @@ def _paper(options: argparse.Namespace) -> None:
     from rlvf.analysis.paper import compile_paper
 
     compile_paper(options.source, options.tables, options.figures, options.cost, options.out)
+
+
+# ---------------------------------------------------------------- watching a run
+
+
+def _status(options: argparse.Namespace) -> None:
+    from rlvf.watching.events import latest_run, read_events
+    from rlvf.watching.report import status
+    from rlvf.watching.run import Run
+
+    path = latest_run()
+    while True:
+        run = Run(read_events(path))
+        run.ask_slurm()
+        if options.follow and sys.stdout.isatty():
+            print("\033[H\033[2J", end="")
+        print(status(run), flush=True)
+        if not options.follow or run.alive is False:
+            return
+        time.sleep(_SECONDS_BETWEEN_SCREENS)
 
 
 if __name__ == "__main__":

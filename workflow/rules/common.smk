@@ -6,6 +6,7 @@ import sys
 
 from rlvf.config import NO_MODEL, Site, parse_config, parse_settings, to_json
 from rlvf.errors import RlvfError
+from snakemake_logger_plugin_rlvf import log_plan
 
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
 SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "site.yaml")
