@@ -135,6 +135,7 @@ class LogHandler(LogHandlerBase):
         when, message = record.created, record.getMessage()
         match getattr(record, "event", None):
             case LogEvent.JOB_INFO:
+                self._submitted.pop(record.jobid, None)
                 return Begun(time=when, job=record.jobid)
             case LogEvent.JOB_FINISHED:
                 return Done(time=when, job=record.job_id, slurm=self._ask(record.job_id))
@@ -142,7 +143,7 @@ class LogHandler(LogHandlerBase):
                 return self._failed(when, [info["jobid"] for info in record.job_error_info])
             # Indented ones repeat their group's error.
             case LogEvent.JOB_ERROR if not record.indent:
-                return self._failed(when, [record.jobid], record.rule_msg or "")
+                return self._failed(when, [record.jobid], record.rule_msg)
             case LogEvent.ERROR if found := _MISSING.search(message):
                 job = int(found[1])
                 jobs = self._submitted[job].jobs if job in self._submitted else [job]
@@ -159,17 +160,19 @@ class LogHandler(LogHandlerBase):
         return None
 
     def _failed(
-        self, when: float, jobs: list[int], message: str = "", culprit: int | None = None
+        self, when: float, jobs: list[int], message: str | None = None, culprit: int | None = None
     ) -> Failed:
         """Reads the logs now: the next attempt overwrites them."""
-        if culprit is None:
+        if culprit is not None:
+            words = message
+        else:
             culprit = jobs[0] if len(jobs) == 1 else self._culprit(jobs)
             logs = self._jobs[culprit].logs if culprit is not None else []
-            found = [words for log in logs if (words := last_words(Path(log)))]
-            message = found[0] if found else message.partition("\n")[0]
-        return Failed(
-            time=when, jobs=jobs, culprit=culprit, words=message, slurm=self._ask(jobs[0])
-        )
+            words = next(filter(None, (last_words(Path(log)) for log in logs)), "")
+            if not words and message and jobs[0] not in self._submitted:
+                # Why it could not be submitted. Of others it says no more than Slurm's answer.
+                words = message.partition("\n")[0]
+        return Failed(time=when, jobs=jobs, culprit=culprit, words=words, slurm=self._ask(jobs[0]))
 
     def _culprit(self, group: list[int]) -> int | None:
         """Which job of a group failed, by its log's name in Slurm's log."""

@@ -106,8 +106,7 @@ def _troubles(run: Run) -> Iterator[str]:
 
 def _failure(run: Run, attempt: Attempt) -> Iterator[str]:
     number = len(run.jobs[attempt.jobs[0]].attempts)
-    tries = f" in attempt {number}" if number > 1 else ""
-    yield f"  {_title(run, attempt)}: {attempt.cause}{tries}"
+    yield f"  {_title(run, attempt)}: {attempt.cause} in attempt {number}{attempt.given}"
     if attempt.failure.words:
         yield f"    {attempt.failure.words}"
     for number in _to_blame(attempt):
@@ -123,20 +122,15 @@ def _failure(run: Run, attempt: Attempt) -> Iterator[str]:
 def _retries(run: Run, attempts: list[Attempt]) -> Iterator[str]:
     yield f"  {_title(run, attempts[-1])}"
     for number, attempt in enumerate(attempts, 1):
-        slurm, given = attempt.slurm, []
-        if slurm:
-            given = [duration(slurm.limit)] if slurm.limit else []
-            given += [slurm.memory, slurm.gpus]
-        given = f" ({', '.join(filter(None, given))})" if any(given) else ""
-        if attempt.failure:
-            outcome = attempt.cause
-            if attempt.cause == "error" and attempt.failure.words:
-                outcome += f": {attempt.failure.words}"
-        else:
+        if attempt.failure is None:
             outcome = run.jobs[attempt.jobs[0]].state
-        if slurm and slurm.restarts:
-            outcome = f"{_restarts(slurm.restarts)}, then {outcome}"
-        yield f"    attempt {number}{given}: {outcome}"
+        elif attempt.cause == "error" and attempt.failure.words:
+            outcome = attempt.failure.words
+        else:
+            outcome = attempt.cause
+        if attempt.slurm and attempt.slurm.restarts:
+            outcome = f"{_restarts(attempt.slurm.restarts)}, then {outcome}"
+        yield f"    attempt {number}{attempt.given}: {outcome}"
 
 
 def _restarts(count: int) -> str:
@@ -153,7 +147,9 @@ def _to_blame(attempt: Attempt) -> list[int]:
 
 def _title(run: Run, attempt: Attempt) -> str:
     """`train rlvr/mini-qwen3/gspo-tests/seed1`; of a group what its jobs have in common."""
-    jobs = [run.jobs[number] for number in _to_blame(attempt)]
+    jobs = sorted(
+        (run.jobs[number] for number in _to_blame(attempt)), key=lambda job: (job.depth, job.rule)
+    )
     rules = " + ".join(dict.fromkeys(job.rule for job in jobs))
     cell = [
         f"seed{value}" if key == "seed" else value

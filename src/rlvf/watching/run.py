@@ -44,21 +44,28 @@ class Attempt:
     def cause(self) -> str:
         """Why it failed, in a word or two."""
         slurm = self.slurm
-        if slurm is None:
-            return "error"
-        limit = f" ({duration(slurm.limit)})" if slurm.limit else ""
-        match slurm.state:
+        match slurm.state if slurm else "":
             case "TIMEOUT":
-                return f"time limit{limit}"
+                return "time limit"
             case "OUT_OF_MEMORY":
-                return f"out of memory ({slurm.memory})"
-            case "PREEMPTED" | "CANCELLED":
-                return slurm.state.lower()
+                return "out of memory"
             case "NODE_FAIL" | "BOOT_FAIL":
                 return "node failed"
+            case "CANCELLED":
+                return "cancelled"
+            case "PREEMPTED" | "FAILED" if slurm.preempted:
+                return "preempted"
             case "FAILED" if re.search(r"stopped by SIG(TERM|USR1)", self.failure.words):
-                return f"time limit{limit}, stopped ahead of it"
+                return "time limit, stopped ahead of it"
         return "error"
+
+    @property
+    def given(self) -> str:
+        """What Slurm gave it, in parentheses: ` (2 h, 8000M, 1 GPU)`; empty if that is unknown."""
+        if self.slurm is None:
+            return ""
+        limit = duration(self.slurm.limit) if self.slurm.limit else ""
+        return f" ({', '.join(filter(None, [limit, self.slurm.memory, self.slurm.gpus]))})"
 
 
 @dataclass

@@ -16,19 +16,23 @@ _FIELDS = {
     "TimeLimit": 20,
     "TimeUsed": 20,
     "MinMemory": 20,
-    "tres-alloc": 200,
+    "PreemptTime": 25,
+    "tres-per-job": 60,
+    "tres-per-node": 60,
 }
 
 
 class SlurmJob(Record):
     """A job of Slurm's. Times in seconds; `reason` says why it waits or how it ended; `restarts`
-    counts how often Slurm itself put it back into the queue (preempted, or its node failed)."""
+    counts how often Slurm itself put it back into the queue (preempted, or its node failed).
+    `preempted` says that it was told to make room and ended, so that it was not put back."""
 
     id: str
     state: str
     reason: str
     node: str
     restarts: int
+    preempted: bool
     limit: int | None
     used: int | None
     memory: str
@@ -62,10 +66,11 @@ def _parse(line: str) -> SlurmJob:
         reason=values["Reason"],
         node=values["NodeList"],
         restarts=int(restarts) if restarts.isdigit() else 0,
+        preempted=values["PreemptTime"] not in ("", "N/A"),
         limit=_seconds(values["TimeLimit"]),
         used=_seconds(values["TimeUsed"]),
         memory=values["MinMemory"],
-        gpus=_gpus(values["tres-alloc"]),
+        gpus=_gpus(f"{values['tres-per-job']} {values['tres-per-node']}"),
     )
 
 
@@ -78,11 +83,10 @@ def _seconds(text: str) -> int | None:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def _gpus(resources: str) -> str:
-    """`1 GPU (a100)` from `cpu=1,gres/gpu=1,gres/gpu:a100=1`; empty without one."""
-    found = dict(re.findall(r"gres/gpu(?::([^=,]+))?=(\d+)", resources))
-    kinds = [kind for kind in found if kind]
-    if not found:
+def _gpus(asked: str) -> str:
+    """`1 GPU (a100)` from `gres:gpu:a100:1`, `1 GPU` from `gres/gpu=1`; empty without one."""
+    found = re.search(r"gpu(?::([a-zA-Z][^:=,( ]*))?(?:[:=](\d+))?", asked)
+    if found is None:
         return ""
-    count = int(found.get("") or sum(int(found[kind]) for kind in kinds))
-    return f"{count} GPU{'s' if count > 1 else ''}" + (f" ({', '.join(kinds)})" if kinds else "")
+    kind, count = found[1], int(found[2] or 1)
+    return f"{count} GPU{'s' if count > 1 else ''}" + (f" ({kind})" if kind else "")
