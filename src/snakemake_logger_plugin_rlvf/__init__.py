@@ -52,7 +52,19 @@ def log_plan(workflow) -> None:
     handlers = workflow.logger_manager.get_log_handlers()
     if not any(isinstance(handler, LogHandler) for handler in handlers):
         return
-    dag = workflow.dag
+    try:
+        plan, names = _plan(workflow.dag)
+    except Exception:
+        traceback.print_exc()
+        return
+    logger.info(
+        "To watch this run, in another terminal: rlvf status --follow",
+        extra={"event": _PLAN, "jobs": plan, "names": names},
+    )
+
+
+def _plan(dag) -> tuple[list[PlannedJob], dict[str, list[int]]]:
+    """The jobs to run, and by Snakemake's name of a job or group its jobs."""
     jobs = {job: dag.jobid(job) for job in dag.needrun_jobs()}
     plan, names = [], {}
     for job, number in jobs.items():
@@ -68,12 +80,9 @@ def log_plan(workflow) -> None:
         )
         group = dag.get_job_group(job)
         names[str(number)] = [number]
-        # What Snakemake calls a group is the uuid of one of its jobs.
+        # A group is called by the uuid of one of its jobs.
         names[job.uuid()] = sorted(jobs[one] for one in group.jobs) if group else [number]
-    logger.info(
-        "To watch this run, in another terminal: rlvf status --follow",
-        extra={"event": _PLAN, "jobs": plan, "names": names},
-    )
+    return plan, names
 
 
 class LogHandler(LogHandlerBase):

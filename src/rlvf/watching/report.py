@@ -13,8 +13,10 @@ _MOST_LINES = 20
 
 def status(run: Run) -> str:
     """How a run stands: steps, a table by rule, what runs and waits, failures, retries."""
-    parts = [_headline(run), _table(run)]
-    parts += [
+    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.planned.time))
+    parts = [
+        f"{run.planned.command}\nsince {began}: {_steps(run)}",
+        _table(run),
         _section("Running:", [_under_way(run, attempt) for attempt in run.attempts("running")]),
         _section("Queued:", [_under_way(run, attempt) for attempt in run.attempts("queued")]),
         *_troubles(run),
@@ -24,31 +26,23 @@ def status(run: Run) -> str:
 
 def summary(run: Run) -> str:
     """What to know of a run that has ended: one line if all went well the first time."""
-    return "\n\n".join(filter(None, [_headline(run), *_troubles(run)]))
+    return "\n\n".join([f"rlvf: {_steps(run)}", *_troubles(run)])
 
 
-def _headline(run: Run) -> str:
-    counts = _counts(run)
-    done = f"{counts['done']} of {len(run.jobs)} steps done"
-    if run.ended:
-        took = duration(run.ended - run.planned.time)
-        return (
-            f"rlvf: {done} in {took}; {counts['failed']} failed, {counts['stopped']} stopped, "
-            f"{len(run.retried())} retried"
-        )
+def _steps(run: Run) -> str:
+    counts = Counter(job.state for job in run.jobs.values())
     now = time.time()
-    began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.planned.time))
-    if run.alive is False:
-        where = f"gone without an end, last heard of {duration(now - run.last_event)} ago"
-    elif run.alive is None:
-        where = f"on {run.planned.host}, last heard of {duration(now - run.last_event)} ago"
+    if run.ended:
+        took = f"in {duration(run.ended - run.planned.time)}"
+    elif run.alive:
+        took = f"in {duration(now - run.planned.time)} so far"
     else:
-        where = f"for {duration(now - run.planned.time)}"
-    return f"{run.planned.command}\nrunning since {began}, {where}: {done}"
-
-
-def _counts(run: Run) -> Counter:
-    return Counter(job.state for job in run.jobs.values())
+        where = f"on {run.planned.host}, " if run.alive is None else "Snakemake is gone, "
+        took = f"({where}last heard of {duration(now - run.last_event)} ago)"
+    return (
+        f"{counts['done']} of {len(run.jobs)} steps done {took}; {counts['failed']} failed, "
+        f"{counts['stopped']} stopped, {len(run.retried())} retried"
+    )
 
 
 def _table(run: Run) -> str:

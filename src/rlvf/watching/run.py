@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Literal
 
+from rlvf.errors import RlvfError
 from rlvf.watching.events import (
     AnyEvent,
     Begun,
@@ -53,7 +54,9 @@ class Attempt:
                 return "node failed"
             case "CANCELLED":
                 return "cancelled"
-            case "PREEMPTED" | "FAILED" if slurm.preempted:
+            case "PREEMPTED":
+                return "preempted"
+            case "FAILED" if slurm.preempted:
                 return "preempted"
             case "FAILED" if re.search(r"stopped by SIG(TERM|USR1)", self.failure.words):
                 return "time limit, stopped ahead of it"
@@ -83,7 +86,11 @@ class Job:
 
 
 class Run:
-    """What is known of a run. `ended` is None while it goes on, as far as its events tell."""
+    """What is known of a run. `ended` is None while it goes on, as far as its events tell.
+
+    Raises:
+        RlvfError: the events do not begin with a plan.
+    """
 
     def __init__(self, events: Iterable[AnyEvent]):
         events = iter(events)
@@ -98,7 +105,8 @@ class Run:
     @staticmethod
     def _first(events: Iterator[AnyEvent]) -> Planned:
         first = next(events, None)
-        assert isinstance(first, Planned), "a run's events begin with its plan"
+        if not isinstance(first, Planned):
+            raise RlvfError("the last run in this folder has no plan yet; look again in a second")
         return first
 
     @staticmethod
