@@ -298,12 +298,14 @@ def _train(options: argparse.Namespace) -> None:
             return
         with StopRequest.listening() as stop:
             identity = run_identity(options.model, tasks, settings)
-            checkpoints = Checkpoints(options.checkpoints, options.checkpoint_every, identity)
-            try:
-                train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
-            finally:
-                if stop:
-                    requeue_if_preempted()
+            with Checkpoints(
+                options.checkpoints, options.checkpoint_every, identity
+            ) as checkpoints:
+                try:
+                    train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
+                finally:
+                    if stop:
+                        requeue_if_preempted()
 
 
 def _generate(options: argparse.Namespace) -> None:

@@ -364,6 +364,7 @@ connection._MEMORY = sys.argv[1]
 task = Task.model_validate_json(sys.argv[2])
 sandbox = Sandbox(SandboxSettings(timeout=60), workers=1)
 print(sandbox.processes[0], flush=True)
+input()
 list(sandbox.execute([Candidate(task, 0, "import time; time.sleep(60)")] * 3))
 """
 
@@ -372,10 +373,16 @@ list(sandbox.execute([Candidate(task, 0, "import time; time.sleep(60)")] * 3))
 def test_a_client_that_is_killed_leaves_nothing(tmp_path, number):
     arguments = [sys.executable, "-c", CLIENT, str(tmp_path), TASK.model_dump_json()]
     with subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as program:
         leader = int(program.stdout.readline())
         idle = len(session(leader))
+        program.stdin.write("go on\n")
+        program.stdin.flush()
         wait_until(lambda: len(session(leader)) > idle)
         assert list(tmp_path.iterdir())
         program.send_signal(number)

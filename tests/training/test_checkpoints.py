@@ -79,31 +79,41 @@ def products(out):
 
 
 @pytest.fixture
+def opened(tmp_path):
+    """The folder of checkpoints, as a run opens it."""
+    return lambda every=1, identity=None: Checkpoints(
+        tmp_path / "checkpoints", every, identity or {}
+    )
+
+
+@pytest.fixture
 def undisturbed(run, scored):
     return run("undisturbed")
 
 
 def test_a_run_that_is_stopped_in_every_generation_ends_like_one_that_is_not(
-    run, scored, undisturbed, tmp_path
+    run, scored, undisturbed, opened, tmp_path
 ):
     """Each stop falls between the two optimiser steps that use one generation."""
     for generation in range(1, 6):
         stop = StopRequest()
         scored.then = lambda count, stop=stop: setattr(stop, "reason", "SIGTERM")
-        checkpoints = Checkpoints(tmp_path / "checkpoints", every=100, identity={})
-        with pytest.raises(RlvfError, match=f"stopped by SIGTERM after step {2 * generation - 1} "):
+        message = f"stopped by SIGTERM after step {2 * generation - 1} "
+        with opened(every=100) as checkpoints, pytest.raises(RlvfError, match=message):
             run("stopped", checkpoints, stop)
         assert not (tmp_path / "stopped" / "train.jsonl").exists()
         (kept,) = (tmp_path / "checkpoints").glob("step-*")
         assert kept.name == f"step-{2 * generation - 1}"
     scored.then = lambda count: None
-    checkpoints = Checkpoints(tmp_path / "checkpoints", every=100, identity={})
-    assert run("stopped", checkpoints) == undisturbed
+    with opened(every=100) as checkpoints:
+        assert run("stopped", checkpoints) == undisturbed
     assert sorted(path.name for path in tmp_path.iterdir() if "check" in path.name) == []
 
 
 @pytest.mark.parametrize("every", [1, 2, 3])
-def test_a_run_that_dies_goes_on_from_the_last_interval(run, scored, undisturbed, every, tmp_path):
+def test_a_run_that_dies_goes_on_from_the_last_interval(
+    run, scored, undisturbed, opened, every, tmp_path
+):
     """Between epochs as well as within them."""
 
     def die(count):
@@ -111,35 +121,42 @@ def test_a_run_that_dies_goes_on_from_the_last_interval(run, scored, undisturbed
             raise MemoryError("the fourth generation")
 
     scored.count, scored.then = 0, die
-    with pytest.raises(MemoryError):
-        run("died", Checkpoints(tmp_path / "checkpoints", every, identity={}))
+    with opened(every) as checkpoints, pytest.raises(MemoryError):
+        run("died", checkpoints)
     (kept,) = (tmp_path / "checkpoints").glob("step-*")
     assert kept.name == f"step-{2 * every * (3 // every)}"
     scored.then = lambda count: None
-    assert run("died", Checkpoints(tmp_path / "checkpoints", every, identity={})) == undisturbed
+    with opened(every) as checkpoints:
+        assert run("died", checkpoints) == undisturbed
 
 
-def test_checkpoints_of_another_run_are_not_used(tmp_path, capsys):
+def test_checkpoints_of_another_run_are_not_used(opened, tmp_path, capsys):
     made = tmp_path / "made"
     for identity, expected in (
         ({"code": "1"}, None),
         ({"code": "1"}, "step-3"),
         ({"a": "2"}, None),
     ):
-        checkpoints = Checkpoints(tmp_path / "checkpoints", 1, identity)
-        latest = checkpoints.latest()
-        assert (latest and latest.name) == expected
-        made.mkdir()
-        checkpoints.complete(made, 3) if latest is None else made.rmdir()
+        with opened(identity=identity) as checkpoints:
+            latest = checkpoints.latest()
+            assert (latest and latest.name) == expected
+            if latest is None:
+                made.mkdir()
+                checkpoints.complete(made, 3)
     assert "other settings, tasks, model or code" in capsys.readouterr().err
 
 
-def test_a_checkpoint_that_was_not_finished_is_not_used(tmp_path):
-    checkpoints = Checkpoints(tmp_path / "checkpoints", 1, {})
-    (checkpoints.partial / "checkpoint-7").mkdir(parents=True)
-    checkpoints = Checkpoints(tmp_path / "checkpoints", 1, {})
-    assert checkpoints.latest() is None
-    assert not checkpoints.partial.exists()
+def test_a_checkpoint_that_was_not_finished_is_not_used(opened):
+    with opened() as checkpoints:
+        (checkpoints.partial / "checkpoint-7").mkdir(parents=True)
+    with opened() as checkpoints:
+        assert checkpoints.latest() is None
+        assert not checkpoints.partial.exists()
+
+
+def test_two_at_once_are_refused(opened):
+    with opened(), pytest.raises(RlvfError, match="another process is training with it"):
+        opened()
 
 
 def test_settings_tasks_and_model_make_a_run(tiny_model, settings, tmp_path):

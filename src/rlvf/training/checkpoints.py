@@ -21,7 +21,8 @@ _PARTIAL = "partial"
 
 
 class Checkpoints:
-    """The checkpoints of one run, in a folder of their own: the latest complete one, no others.
+    """The checkpoints of one run, in a folder of their own: the latest complete one, no others. A
+    context manager, during which no other process can use the folder.
 
     `every` so many generations there is one. The folder belongs to the run that `run_identity`
     describes: checkpoints of another one, which had other settings, tasks, model or code, are
@@ -51,6 +52,13 @@ class Checkpoints:
         except OSError as error:
             raise RlvfError(f"{self._folder}: cannot write: {error.strerror}") from error
 
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Path(self._lock.name).unlink(missing_ok=True)
+        self._lock.close()
+
     def _identity(self) -> object:
         try:
             return json.loads((self._folder / _RUN).read_text(encoding="utf-8"))
@@ -79,8 +87,6 @@ class Checkpoints:
     def remove(self) -> None:
         """All of them: the run has ended."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        Path(self._lock.name).unlink(missing_ok=True)
-        self._lock.close()
 
 
 def _step(folder: Path) -> int:
