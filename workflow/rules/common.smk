@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 
+from rlvf.config import BENCHMARKS as KINDS
 from rlvf.config import (
     NO_MODEL,
     FetchSettings,
@@ -15,6 +16,7 @@ from rlvf.config import (
 )
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, take_lock
+from rlvf.stamps import stamps
 from rlvf.slurm import cancel_jobs_of_earlier_runs
 
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
@@ -99,6 +101,31 @@ def tasks_options(study, role):
 
 def cell_of(wildcards):
     return CONFIG.cell(wildcards.study, wildcards.model, wildcards.policy, int(wildcards.seed))
+
+
+def tasks_stamps(study):
+    used = CONFIG.benchmarks[CONFIG.studies[study].benchmark].kind
+    return stamps(
+        "tasks", unused=tuple(f"rlvf.benchmarks.{kind}" for kind in KINDS if kind != used)
+    )
+
+
+def training_stamps(wildcards):
+    """The code that a cell's rewards come to, and Ruff's version where it counts."""
+    settings = CONFIG.train_settings(cell_of(wildcards))
+    components = CONFIG.rewards.components.values()
+    kinds = {one.kind for one in components} - {one.kind for one in settings.components.values()}
+    unused = sorted(f"rlvf.rewards.{kind}" for kind in kinds)
+    if settings.sandbox is None:
+        unused.append("rlvf.sandbox")
+    if settings.lint is None:
+        unused.append("rlvf.lint")
+    return stamps("train", ("ruff",) if settings.lint else (), tuple(unused))
+
+
+def tables_settings(study):
+    hyperparameters = CONFIG.hyperparameters(study)
+    return to_json({"scale": CONFIG.scale, "hyperparameters": hyperparameters})
 
 
 def decoded(wildcards):
