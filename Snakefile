@@ -75,6 +75,7 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
 
 onstart:
     start_alone()
+    log_plan(workflow)
 
 
 onsuccess:

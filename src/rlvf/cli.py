@@ -7,6 +7,7 @@ at once and so that the sandbox starts from a small process.
 import argparse
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,7 @@ from rlvf.records import (
     write_jsonl,
 )
 
+_SECONDS_BETWEEN_SCREENS = 3.0
 _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 
 
@@ -206,6 +208,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
     _out(sub, "a folder for usage.md and usage.csv")
+
+    sub = stage(
+        "status",
+        _status,
+        "Show how the run of Snakemake in this folder stands, or stood at its end: steps by rule, "
+        "what runs and what waits for what, each failure with its reason and logs, retries.",
+    )
+    sub.add_argument(
+        "--follow", action="store_true", help="show it anew every few seconds until the run ends"
+    )
     return parser
 
 
@@ -434,6 +446,26 @@ def _usage(options: argparse.Namespace) -> None:
 
     jobs = read_jobs(options.benchmarks)
     print(write_usage(jobs, _read_logs(options.logs), options.out), end="")
+
+
+# ---------------------------------------------------------------- watching a run
+
+
+def _status(options: argparse.Namespace) -> None:
+    from rlvf.watching.events import latest_run, read_events
+    from rlvf.watching.report import status
+    from rlvf.watching.run import Run
+
+    path = latest_run()
+    while True:
+        run = Run(read_events(path))
+        run.ask_slurm()
+        if options.follow and sys.stdout.isatty():
+            print("\033[H\033[2J", end="")
+        print(status(run), flush=True)
+        if not options.follow or run.alive is False:
+            return
+        time.sleep(_SECONDS_BETWEEN_SCREENS)
 
 
 if __name__ == "__main__":

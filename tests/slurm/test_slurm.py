@@ -168,7 +168,7 @@ def test_a_time_limit_is_raised_and_a_failure_stops_only_what_needs_it(cluster, 
     (study.folder / "cells.yaml").write_text(TWO_CELLS)
     before = len(cluster.jobs())
     (study.folder / CELL / "train.jsonl").unlink()
-    status, _ = study.run(more=["cells.yaml"])
+    status, output = study.run(more=["cells.yaml"])
     assert status == 1
     trainings = [job for job in cluster.jobs()[before:] if "rule_train" in job["comment"]]
     slow, wrong = (
@@ -180,6 +180,15 @@ def test_a_time_limit_is_raised_and_a_failure_stops_only_what_needs_it(cluster, 
         (2, "COMPLETED"),
     ]
     assert [job["job_state"] for job in wrong] == ["FAILED"] * 3
+    assert "1 failed" in output and "2 retried" in output
+    cell = "rlvr/mini-qwen3/gspo-{}/seed1"
+    assert f"train {cell.format('tests')}: error in attempt 3 (3 min" in output
+    assert "rlvf train: error: 16 training tasks are too few" in output
+    retried = output.rpartition("Retried:")[2]
+    assert (
+        f"train {cell.format('combined')}\n    attempt 1 (1 min, 1000M, 1 GPU): time limit"
+        in retried
+    )
     made = study.folder / "results" / "mini" / "rlvr" / "mini-qwen3"
     assert (made / "gspo-combined" / "seed1" / "samples.jsonl").exists()
     assert not (made / "gspo-tests" / "seed1" / "greedy").exists()
@@ -188,9 +197,12 @@ def test_a_time_limit_is_raised_and_a_failure_stops_only_what_needs_it(cluster, 
 SECOND_SEED = "studies: {rlvr: {seeds: [1, 2]}}\ntraining: {generations: 60}\n"
 
 
-def test_after_the_worst_the_same_command_goes_on_without_redoing_finished_cells(cluster, study):
+def test_after_the_worst_the_same_command_goes_on_without_redoing_finished_cells(
+    cluster, study, monkeypatch
+):
     """First all jobs are cancelled and Snakemake is killed; then it is killed beside its jobs."""
     (study.folder / "second.yaml").write_text(SECOND_SEED.partition("training")[0])
+    study.record(monkeypatch)
     (study.folder / "ran").write_text("")
     cell = study.folder / str(CELL).replace("seed1", "seed2")
     with study.start(more=["second.yaml"]) as process:

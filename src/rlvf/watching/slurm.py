@@ -1,0 +1,92 @@
+"""What Slurm says of jobs, through `squeue`, which old and new versions know alike."""
+
+import re
+import subprocess
+
+from rlvf.records import Record
+
+# By squeue's names; the numbers are widths, wide enough that nothing is cut off. (Their values in
+# `--json` differ from version to version.)
+_FIELDS = {
+    "JobID": 20,
+    "State": 20,
+    "Reason": 60,
+    "NodeList": 120,
+    "RestartCnt": 10,
+    "TimeLimit": 20,
+    "TimeUsed": 20,
+    "MinMemory": 20,
+    "PreemptTime": 25,
+    "tres-per-job": 60,
+    "tres-per-node": 60,
+}
+
+
+class SlurmJob(Record):
+    """A job of Slurm's. Times in seconds; `reason` says why it waits or how it ended; `restarts`
+    counts how often Slurm itself put it back into the queue (preempted, or its node failed).
+    `preempted` says that it was told to make room and ended, so that it was not put back."""
+
+    id: str
+    state: str
+    reason: str
+    node: str
+    restarts: int
+    preempted: bool
+    limit: int | None
+    used: int | None
+    memory: str
+    gpus: str
+
+
+def slurm_jobs(*which: str) -> dict[str, SlurmJob]:
+    """By number, the jobs that these options of squeue choose, ended ones included. Empty where
+    Slurm does not answer or knows none (any more): it forgets ended jobs after minutes."""
+    fields = ",".join(f"{name}:{width}" for name, width in _FIELDS.items())
+    command = ["squeue", "--noheader", "--states=all", f"--Format={fields}", *which]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    jobs = [_parse(line) for line in done.stdout.splitlines() if line.strip()]
+    return {job.id: job for job in jobs}
+
+
+def _parse(line: str) -> SlurmJob:
+    values, start = {}, 0
+    for name, width in _FIELDS.items():
+        values[name] = line[start : start + width].strip()
+        start += width
+    restarts = values["RestartCnt"]
+    return SlurmJob(
+        id=values["JobID"],
+        state=values["State"],
+        reason=values["Reason"],
+        node=values["NodeList"],
+        restarts=int(restarts) if restarts.isdigit() else 0,
+        preempted=values["PreemptTime"] not in ("", "N/A"),
+        limit=_seconds(values["TimeLimit"]),
+        used=_seconds(values["TimeUsed"]),
+        memory=values["MinMemory"],
+        gpus=_gpus(f"{values['tres-per-job']} {values['tres-per-node']}"),
+    )
+
+
+def _seconds(text: str) -> int | None:
+    """Of `[[days-]hours:]minutes:seconds`; None for anything else, such as UNLIMITED."""
+    found = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _gpus(asked: str) -> str:
+    """`1 GPU (a100)` from `gres:gpu:a100:1`, `1 GPU` from `gres/gpu=1`; empty without one."""
+    found = re.search(r"gpu(?::([a-zA-Z][^:=,( ]*))?(?:[:=](\d+))?", asked)
+    if found is None:
+        return ""
+    kind, count = found[1], int(found[2] or 1)
+    return f"{count} GPU{'s' if count > 1 else ''}" + (f" ({kind})" if kind else "")

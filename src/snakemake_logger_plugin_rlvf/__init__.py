@@ -1,0 +1,204 @@
+"""Snakemake's `--logger rlvf`: the events of a run go into a file for `rlvf status`, and what
+failed or was retried is said at the end, after all else. The usual console output stays.
+
+Snakemake finds the package by its name. It calls the handler in a thread of its own, record by
+record, and closes it last of all. Nothing that goes wrong here ends a run: logging reports it.
+"""
+
+import os
+import re
+import shlex
+import socket
+import sys
+import time
+import traceback
+from logging import LogRecord
+from pathlib import Path
+
+from snakemake.logging import logger
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from rlvf.watching.events import (
+    AnyEvent,
+    Begun,
+    Done,
+    Ended,
+    EventFile,
+    Failed,
+    Planned,
+    PlannedJob,
+    Retried,
+    Submitted,
+    read_events,
+)
+from rlvf.watching.report import summary
+from rlvf.watching.run import Run, last_words
+from rlvf.watching.slurm import SlurmJob, slurm_jobs
+
+_PLAN = "rlvf_plan"
+# What no LogEvent tells: the Slurm executor's and the scheduler's words.
+_SLURM_RUN = re.compile(r"SLURM run ID: (\S+)")
+_SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\S+) \(log: (.+)\)\.")
+_RETRIED = re.compile(r"Trying to restart job (\S+)\.")
+_MISSING = re.compile(r"Job (\S+) +completed successfully, but some output files are missing")
+_MISSING_FILE = re.compile(r"^(\S+) \(missing", re.MULTILINE)
+# In Slurm's log of a group, the job that failed itself; the others' errors are indented.
+_CULPRIT = re.compile(r"^Error in rule \w+:\n(?: {4}.*\n)*? {4}log: (\S+)", re.MULTILINE)
+
+
+def log_plan(workflow) -> None:
+    """For the Snakefile's `onstart`, the one place where a logger can learn what is planned."""
+    handlers = workflow.logger_manager.get_log_handlers()
+    if not any(isinstance(handler, LogHandler) for handler in handlers):
+        return
+    try:
+        plan, names = _plan(workflow.dag)
+    except Exception:
+        traceback.print_exc()
+        return
+    logger.info(
+        "To watch this run, in another terminal: rlvf status --follow",
+        extra={"event": _PLAN, "jobs": plan, "names": names},
+    )
+
+
+def _plan(dag) -> tuple[list[PlannedJob], dict[str, list[int]]]:
+    """The jobs to run, and by Snakemake's name of a job or group its jobs."""
+    jobs = {job: dag.jobid(job) for job in dag.needrun_jobs()}
+    plan, names = [], {}
+    for job, number in jobs.items():
+        plan.append(
+            PlannedJob(
+                id=number,
+                rule=job.rule.name,
+                wildcards={key: str(value) for key, value in job.wildcards_dict.items()},
+                needs=sorted(jobs[need] for need in dag.dependencies[job] if need in jobs),
+                logs=[str(path) for path in job.log],
+                local=job.is_local,
+            )
+        )
+        group = dag.get_job_group(job)
+        names[str(number)] = [number]
+        # A group is called by the uuid of one of its jobs.
+        names[job.uuid()] = sorted(jobs[one] for one in group.jobs) if group else [number]
+    return plan, names
+
+
+class LogHandler(LogHandlerBase):
+    """Writes the events of a run that really runs something; see `log_plan`."""
+
+    writes_to_stream = False
+    # That would be for files which Snakemake announces at the end.
+    writes_to_file = False
+    has_filter = True
+    has_formatter = True
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        self._file: EventFile | None = None
+        self._slurm_run: str | None = None
+        # By Snakemake's name of a job or group: its jobs; its job of Slurm's.
+        self._names: dict[str, list[int]] = {}
+        self._jobs: dict[int, PlannedJob] = {}
+        self._submitted: dict[int, Submitted] = {}
+        self._slurm: dict[str, SlurmJob | None] = {}
+
+    def emit(self, record: LogRecord) -> None:
+        try:
+            if found := _SLURM_RUN.match(record.getMessage()):
+                self._slurm_run = found[1]
+            elif getattr(record, "event", None) == _PLAN:
+                self._begin(record)
+            elif self._file and (event := self._event(record)):
+                self._file.write(event)
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        if self._file:
+            file, self._file = self._file, None
+            try:
+                file.write(Ended(time=time.time()))
+                file.close()
+                print(f"\n{summary(Run(read_events(file.path)))}", file=sys.stderr)
+            except Exception:
+                traceback.print_exc()
+        super().close()
+
+    def _begin(self, record: LogRecord) -> None:
+        self._names, self._jobs = record.names, {job.id: job for job in record.jobs}
+        self._file = EventFile()
+        self._file.write(
+            Planned(
+                time=record.created,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+                slurm=self._slurm_run,
+                jobs=record.jobs,
+            )
+        )
+
+    def _event(self, record: LogRecord) -> AnyEvent | None:
+        when, message = record.created, record.getMessage()
+        match getattr(record, "event", None):
+            case LogEvent.JOB_INFO:
+                self._submitted.pop(record.jobid, None)
+                return Begun(time=when, job=record.jobid)
+            case LogEvent.JOB_FINISHED:
+                return Done(time=when, job=record.job_id, slurm=self._ask(record.job_id))
+            case LogEvent.GROUP_ERROR:
+                return self._failed(when, [info["jobid"] for info in record.job_error_info])
+            # Indented ones repeat their group's error.
+            case LogEvent.JOB_ERROR if not record.indent:
+                return self._failed(when, [record.jobid], record.rule_msg)
+            case LogEvent.ERROR if found := _MISSING.search(message):
+                job = int(found[1])
+                jobs = self._submitted[job].jobs if job in self._submitted else [job]
+                words = f"missing after it: {', '.join(_MISSING_FILE.findall(message))}"
+                return self._failed(when, jobs, words, job)
+            case None if found := _SUBMITTED.match(message):
+                event = Submitted(
+                    time=when, jobs=self._names[found[1]], slurm=found[2], log=found[3]
+                )
+                self._submitted |= dict.fromkeys(event.jobs, event)
+                return event
+            case None if found := _RETRIED.match(message):
+                return Retried(time=when, jobs=self._names[found[1]])
+        return None
+
+    def _failed(
+        self, when: float, jobs: list[int], message: str | None = None, culprit: int | None = None
+    ) -> Failed:
+        """Reads the logs now: the next attempt overwrites them."""
+        if culprit is not None:
+            words = message
+        else:
+            culprit = jobs[0] if len(jobs) == 1 else self._culprit(jobs)
+            logs = self._jobs[culprit].logs if culprit is not None else []
+            words = next(filter(None, (last_words(Path(log)) for log in logs)), "")
+            if not words and message and jobs[0] not in self._submitted:
+                # Why it could not be submitted. Of others it says no more than Slurm's answer.
+                words = message.partition("\n")[0]
+        return Failed(time=when, jobs=jobs, culprit=culprit, words=words, slurm=self._ask(jobs[0]))
+
+    def _culprit(self, group: list[int]) -> int | None:
+        """Which job of a group failed, by its log's name in Slurm's log."""
+        if group[0] not in self._submitted:
+            return None
+        try:
+            text = Path(self._submitted[group[0]].log).read_text(errors="replace")
+        except OSError:
+            return None
+        blamed = set(_CULPRIT.findall(text))
+        return next((job for job in group if blamed.intersection(self._jobs[job].logs)), None)
+
+    def _ask(self, job: int) -> SlurmJob | None:
+        """What Slurm knows of the last attempt at a job, asked once for a whole group."""
+        if job not in self._submitted:
+            return None
+        number = self._submitted[job].slurm
+        if number not in self._slurm:
+            self._slurm[number] = slurm_jobs(f"--jobs={number}").get(number)
+        return self._slurm[number]
