@@ -3,6 +3,7 @@
 The study is made once, for real, from a copy of the code; each change is made in a copy of that.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -57,7 +58,9 @@ class Copy(Checkout):
     def configure(self, **changes):
         """Lay changes over the configuration's last file."""
         path = self.folder / "tiny.yaml"
-        path.write_text(yaml.safe_dump(_merge(yaml.safe_load(path.read_text()), changes)))
+        # Through JSON, so that what the file shares is separate.
+        before = json.loads(json.dumps(yaml.safe_load(path.read_text())))
+        path.write_text(yaml.safe_dump(_merge(before, changes)))
 
 
 def _merge(base, changes):
@@ -157,14 +160,15 @@ def spoil(path):
 
 
 CELL = "rlvr/mini-qwen3/gspo-tests/seed1"
-THIRD_MODEL = {
-    "models": {"third": {"kind": "mini", "architecture": "llama", "benchmark": "minimbpp"}}
-}
 
 CHANGES = [
     ("nothing", lambda copy: None, Counter()),
     # Code: what is written for people,
-    ("comment", code("lint.py", "    if not files:", "    # None.\n    if not files:"), Counter()),
+    (
+        "comment",
+        code("lint.py", "INVALID_SYNTAX = ", "# So Ruff calls it.\nINVALID_SYNTAX = "),
+        Counter(),
+    ),
     ("docstring", code("lint.py", "none where there is no code.", "or none."), Counter()),
     (
         "layout",
@@ -215,7 +219,7 @@ CHANGES = [
     ),
     (
         "table",
-        code("analysis/tables.py", '"infrastructure_errors"]', '"seeds"]'),
+        code("analysis/tables.py", '(%)"] = _percent(cell', '"] = _percent(cell'),
         Counter(study_tables=1, study_paper=1),
     ),
     (

@@ -100,8 +100,9 @@ def tasks_options(study, role):
     return f"{options} --settings {shlex.quote(to_json(benchmark))}"
 
 
-def cell_of(wildcards):
-    return CONFIG.cell(wildcards.study, wildcards.model, wildcards.policy, int(wildcards.seed))
+def cell_of(names):
+    """The cell that wildcards, or a mapping with more, name."""
+    return CONFIG.cell(names["study"], names["model"], names["policy"], int(names["seed"]))
 
 
 def tasks_stamps(study):
@@ -129,22 +130,34 @@ def tables_settings(study):
     return to_json({"scale": CONFIG.scale, "hyperparameters": hyperparameters})
 
 
-def decoded(wildcards):
+def decoded(names):
     """By a cell's decodings: its completions, executions and Ruff reports."""
     return {
         decoding: expand(
             f"{DECODED}/{{name}}.jsonl",
             name=("completions", "executions", "ruff"),
             decoding=decoding,
-            **wildcards,
+            **names,
         )
-        for decoding in CONFIG.decodings_of(cell_of(wildcards))
+        for decoding in CONFIG.decodings_of(cell_of(names))
     }
 
 
 def samples_of(study):
     """The samples of every cell of a study."""
     return [f"{CELL}/samples.jsonl".format(**cell.model_dump()) for cell in CONFIG.cells(study)]
+
+
+def products_of(study):
+    """All that is kept of a study."""
+    products = expand([PAPER, TABLES, FIGURES, COST], study=study) + samples_of(study)
+    for cell in CONFIG.cells(study):
+        names = cell.model_dump()
+        products += [file for files in decoded(names).values() for file in files]
+        if cell.trained:
+            made = ("adapter", "train.jsonl", "rollouts.jsonl")
+            products += expand(f"{CELL}/{{made}}", made=made, **names)
+    return products
 
 
 def training_logs_of(study):
