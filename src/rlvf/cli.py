@@ -15,12 +15,12 @@ from pathlib import Path
 from rlvf.checksums import verify_folder
 from rlvf.config import (
     BENCHMARKS,
-    Config,
     FetchSettings,
     GenerateSettings,
     LintSettings,
     PretrainSettings,
     SandboxSettings,
+    TablesSettings,
     TrainSettings,
     load_config,
     parse_settings,
@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = stage("tables", _tables, "Make the tables of a study from its samples.")
     sub.add_argument("--samples", type=Path, nargs="+", required=True)
-    sub.add_argument("--settings", required=True, help=f"the whole configuration: {_SETTINGS_HELP}")
+    sub.add_argument("--settings", required=True, help=f"scale, hyperparameters: {_SETTINGS_HELP}")
     _out(sub, "a folder")
 
     sub = stage("figures", _figures, "Draw the figures of a study from its samples and logs.")
@@ -403,12 +403,9 @@ def _tables(options: argparse.Namespace) -> None:
     from rlvf.analysis.summary import load_samples
     from rlvf.analysis.tables import write_tables
 
-    settings = parse_settings(options.settings, Config)
+    settings = parse_settings(options.settings, TablesSettings)
     write_tables(
-        load_samples(options.samples),
-        settings.model_dump(mode="json"),
-        options.out,
-        settings.scale,
+        load_samples(options.samples), settings.hyperparameters, options.out, settings.scale
     )
 
 

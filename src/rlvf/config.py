@@ -482,6 +482,9 @@ class Site(Settings):
         return {name: value for name, value in asked.items() if value not in (None, "")}
 
 
+_NO_HYPERPARAMETERS = {"scale", "results", "cache", "resources", "checkpoint_every"}
+
+
 class Config(Settings):
     """The whole configuration of one scale."""
 
@@ -599,6 +602,17 @@ class Config(Settings):
                 f"for {cell.model}/{cell.policy}/seed{cell.seed}: {_describe(error, {})}",
             ) from error
 
+    def hyperparameters(self, study: str) -> dict[str, Any]:
+        """What a study's results depend on, by section: without where things lie, what jobs ask of
+        a cluster, and the models, benchmarks, ... that its grid does not name."""
+        raw = self.model_dump(mode="json", exclude=_NO_HYPERPARAMETERS)
+        grid = self.studies[study]
+        named = {"studies": [study], "benchmarks": [grid.benchmark]}
+        named |= {"models": grid.models, "algorithms": grid.algorithms}
+        for section, names in named.items():
+            raw[section] = {name: raw[section][name] for name in names}
+        return raw
+
     def pretrain_settings(self, model: str) -> "PretrainSettings":
         settings = self.models[model]
         return PretrainSettings(
@@ -655,6 +669,13 @@ class GenerateSettings(Settings):
     prompt: PromptSettings
     decoding: DecodingSettings
     dtype: Literal["float32", "bfloat16"]
+
+
+class TablesSettings(Settings):
+    """All that `rlvf tables` depends on besides its input files."""
+
+    scale: Literal["paper", "mini"]
+    hyperparameters: dict[str, Any]
 
 
 def _known(key: str, given: list, allowed: Any) -> None:

@@ -20,7 +20,8 @@ rule study_tables:
     benchmark:
         f"{BENCHMARKS}/{{study}}/tables.jsonl"
     params:
-        settings=to_json(CONFIG),
+        stamps=stamps("tables"),
+        settings=lambda w: tables_settings(w.study),
     shell:
         "rlvf tables --samples {input.samples} --settings {params.settings:q}"
         " --out {output} 2> {log}"
@@ -42,6 +43,7 @@ rule study_figures:
     benchmark:
         f"{BENCHMARKS}/{{study}}/figures.jsonl"
     params:
+        stamps=stamps("figures"),
         scale=CONFIG.scale,
     shell:
         "rlvf figures --samples {input.samples} --logs {input.logs} --scale {params.scale}"
@@ -64,6 +66,7 @@ rule study_cost:
     benchmark:
         f"{BENCHMARKS}/{{study}}/cost.jsonl"
     params:
+        stamps=stamps("cost"),
         scale=CONFIG.scale,
     shell:
         "rlvf cost --logs {input.logs} --scale {params.scale} --out {output} 2> {log}"

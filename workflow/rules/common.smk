@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 
+from rlvf.config import BENCHMARKS as KINDS
 from rlvf.config import (
     NO_MODEL,
     FetchSettings,
@@ -15,6 +16,7 @@ from rlvf.config import (
 )
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, take_lock
+from rlvf.stamps import stamps
 from rlvf.slurm import cancel_jobs_of_earlier_runs
 from snakemake_logger_plugin_rlvf import log_plan
 
@@ -98,26 +100,64 @@ def tasks_options(study, role):
     return f"{options} --settings {shlex.quote(to_json(benchmark))}"
 
 
-def cell_of(wildcards):
-    return CONFIG.cell(wildcards.study, wildcards.model, wildcards.policy, int(wildcards.seed))
+def cell_of(names):
+    """The cell that wildcards, or a mapping with more, name."""
+    return CONFIG.cell(names["study"], names["model"], names["policy"], int(names["seed"]))
 
 
-def decoded(wildcards):
+def tasks_stamps(study):
+    used = CONFIG.benchmarks[CONFIG.studies[study].benchmark].kind
+    return stamps(
+        "tasks", unused=tuple(f"rlvf.benchmarks.{kind}" for kind in KINDS if kind != used)
+    )
+
+
+def training_stamps(wildcards):
+    """The code that a cell's rewards come to, and Ruff's version where it counts."""
+    settings = CONFIG.train_settings(cell_of(wildcards))
+    components = CONFIG.rewards.components.values()
+    kinds = {one.kind for one in components} - {one.kind for one in settings.components.values()}
+    unused = sorted(f"rlvf.rewards.{kind}" for kind in kinds)
+    if settings.sandbox is None:
+        unused.append("rlvf.sandbox")
+    if settings.lint is None:
+        unused.append("rlvf.lint")
+    return stamps("train", ("ruff",) if settings.lint else (), tuple(unused))
+
+
+def tables_settings(study):
+    hyperparameters = CONFIG.hyperparameters(study)
+    return to_json({"scale": CONFIG.scale, "hyperparameters": hyperparameters})
+
+
+def decoded(names):
     """By a cell's decodings: its completions, executions and Ruff reports."""
     return {
         decoding: expand(
             f"{DECODED}/{{name}}.jsonl",
             name=("completions", "executions", "ruff"),
             decoding=decoding,
-            **wildcards,
+            **names,
         )
-        for decoding in CONFIG.decodings_of(cell_of(wildcards))
+        for decoding in CONFIG.decodings_of(cell_of(names))
     }
 
 
 def samples_of(study):
     """The samples of every cell of a study."""
     return [f"{CELL}/samples.jsonl".format(**cell.model_dump()) for cell in CONFIG.cells(study)]
+
+
+def products_of(study):
+    """All that is kept of a study."""
+    products = expand([PAPER, TABLES, FIGURES, COST], study=study) + samples_of(study)
+    for cell in CONFIG.cells(study):
+        names = cell.model_dump()
+        products += [file for files in decoded(names).values() for file in files]
+        if cell.trained:
+            made = ("adapter", "train.jsonl", "rollouts.jsonl")
+            products += expand(f"{CELL}/{{made}}", made=made, **names)
+    return products
 
 
 def training_logs_of(study):

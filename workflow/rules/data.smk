@@ -29,6 +29,7 @@ rule study_tasks:
     wildcard_constraints:
         role="train|test",
     params:
+        stamps=lambda w: tasks_stamps(w.study),
         options=lambda w: tasks_options(w.study, w.role),
         source=lambda w, input: f"--source {input.source}" if input.source else "",
     shell:

@@ -21,6 +21,7 @@ rule generate:
         **SITE.ask(CONFIG.resources.generate),
     params:
         adapter=lambda w, input: f"--adapter {input.adapter}" if input.adapter else "",
+        stamps=stamps("generate"),
         settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),
     shell:
         "HF_HUB_OFFLINE=1 rlvf generate --model {input.model} {params.adapter}"
@@ -38,5 +39,7 @@ rule control:
         f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/control.jsonl"
     wildcard_constraints:
         model=NO_MODEL,
+    params:
+        stamps=stamps("control"),
     shell:
         "rlvf control --policy {wildcards.policy} --tasks {input.tasks} --out {output} 2> {log}"

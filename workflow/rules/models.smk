@@ -29,6 +29,7 @@ rule pretrain_model:
     resources:
         **SITE.ask(CONFIG.resources.train),
     params:
+        stamps=stamps("pretrain"),
         settings=lambda w: to_json(CONFIG.pretrain_settings(w.model)),
     shell:
         "rlvf pretrain --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"

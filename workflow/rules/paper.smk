@@ -15,6 +15,8 @@ rule study_paper:
         f"{LOGS}/{{study}}/paper.log",
     benchmark:
         f"{BENCHMARKS}/{{study}}/paper.jsonl"
+    params:
+        stamps=stamps("paper"),
     shell:
         "rlvf paper --source {input.source} --tables {input.tables} --figures {input.figures}"
         " --cost {input.cost} --out {output} 2> {log}"

@@ -19,6 +19,7 @@ rule train:
         # Not a parameter, since that would train again when it changes.
         checkpoint_every=CONFIG.checkpoint_every,
     params:
+        stamps=lambda w: training_stamps(w),
         settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
         checkpoints=f"{CELL}/checkpoints",
     shell:

@@ -16,6 +16,7 @@ rule execute:
     resources:
         **SITE.ask(CONFIG.resources.other),
     params:
+        stamps=stamps("execute"),
         settings=to_json(CONFIG.sandbox),
     shell:
         "rlvf execute --tasks {input.tasks} --completions {input.completions}"
@@ -36,6 +37,7 @@ rule lint:
     resources:
         **SITE.ask(CONFIG.resources.other),
     params:
+        stamps=stamps("lint"),
         settings=to_json(CONFIG.lint),
     shell:
         "rlvf lint --completions {input.completions}"
@@ -57,6 +59,7 @@ rule measure:
     resources:
         **SITE.ask(CONFIG.resources.other),
     params:
+        stamps=stamps("measure"),
         cell=lambda w: to_json(dict(w) | {"seed": int(w.seed)}),
         decodings=lambda w: " ".join(
             f"--decoding {name} {' '.join(files)}" for name, files in decoded(w).items()

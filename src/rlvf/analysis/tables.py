@@ -38,11 +38,6 @@ NUMBERS = "numbers.json"
 
 _COMMONEST_RULES = 10
 _COMMONEST_ERROR_TYPES = 8
-# Where things lie and what jobs ask of the cluster: these change no result.
-_NOT_HYPERPARAMETERS = {"scale", "results", "resources"}
-
-# Sections of named choices, of which a study's grid uses some.
-_CHOSEN_BY_GRID = ("models", "algorithms", "decodings")
 
 
 @dataclass(frozen=True)
@@ -68,8 +63,7 @@ def write_tables(samples: pd.DataFrame, settings: dict | None, out_dir: Path, sc
 
     Args:
         samples: from `rlvf.analysis.summary.load_samples`.
-        settings: the whole configuration (`Config.model_dump(mode="json")`) for the table of
-            hyperparameters, which is empty without it.
+        settings: `Config.hyperparameters` for the table of them, which is empty without.
 
     Equal content in, byte-identical files out, whatever order the samples were read in. Shares
     are in [0, 1] in CSV and JSON and in percent in Markdown and LaTeX; gains are in percentage
@@ -211,10 +205,9 @@ def _error_types(summary: pd.DataFrame) -> Table:
 
 def _hyperparameters(settings: dict, study: str) -> Table:
     published = settings.get("studies", {}).get(study, {}).get("published", [])
-    settings = _used_settings(settings, study)
     rows = [
         {"key": key, "value": value, "origin": _origin(key, published)}
-        for section in sorted(settings.keys() - _NOT_HYPERPARAMETERS)
+        for section in sorted(settings)
         for key, value in _flatten(section, settings[section])
         if not key.endswith(".published")
     ]
@@ -222,20 +215,6 @@ def _hyperparameters(settings: dict, study: str) -> Table:
     shown = data.rename(columns=str.capitalize)
     caption = "Hyperparameters: published with the study, or our choice"
     return Table("hyperparameters", caption, data, shown)
-
-
-def _used_settings(settings: dict, study: str) -> dict:
-    """The settings without the models, algorithms, ... that this study's grid does not name."""
-    grid = settings.get("studies", {}).get(study, {})
-    named = {"studies": [study], **{name: grid[name] for name in _CHOSEN_BY_GRID if name in grid}}
-    if "benchmark" in grid:
-        named["benchmarks"] = [grid["benchmark"]]
-    return {
-        section: {name: value[name] for name in named[section] if name in value}
-        if section in named
-        else value
-        for section, value in settings.items()
-    }
 
 
 def _origin(key: str, published: list[str]) -> str:

@@ -1,0 +1,303 @@
+"""What a change makes Snakemake plan, exactly: one line for each kind of change.
+
+The study is made once, for real, from a copy of the code; each change is made in a copy of that.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import REPOSITORY
+from tests.workflow.conftest import Checkout, planned
+
+TINY = Path(__file__).with_name("tiny.yaml")
+FILES = ("config/mini.yaml", "tiny.yaml")
+
+
+class Copy(Checkout):
+    """A checkout with its own code."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        shutil.copy(TINY, folder)
+        shutil.copytree(
+            REPOSITORY / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__")
+        )
+
+    def run(self, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", *FILES, *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder / "src")},
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+
+    def plan(self):
+        """Jobs by rule, but for `all`, and their sum."""
+        done = self.run("-n")
+        jobs = planned(done)
+        if not jobs:
+            assert "Nothing to be done" in done.stdout + done.stderr, done.stdout
+        return {name: n for name, n in jobs.items() if name not in ("all", "total")}
+
+    def edit(self, path, old, new):
+        text = (self.folder / path).read_text()
+        assert text.count(old) == 1, f"{path}: {text.count(old)} times {old!r}"
+        (self.folder / path).write_text(text.replace(old, new))
+
+    def configure(self, **changes):
+        """Lay changes over the configuration's last file."""
+        path = self.folder / "tiny.yaml"
+        # Through JSON, so that what the file shares is separate.
+        before = json.loads(json.dumps(yaml.safe_load(path.read_text())))
+        path.write_text(yaml.safe_dump(_merge(before, changes)))
+
+
+def _merge(base, changes):
+    for key, value in changes.items():
+        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
+        base[key] = _merge(base[key], value) if nested else value
+    return base
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    copy = Copy(tmp_path_factory.mktemp("made"))
+    done = copy.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return copy
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    shutil.copytree(made.folder, tmp_path / "copy", symlinks=True)
+    copy = Copy.__new__(Copy)
+    copy.folder = tmp_path / "copy"
+    return copy
+
+
+# ---------------------------------------------------------------- what there is to plan
+
+# The tiny study has two models, each with its base and two trained policies (rewarded by tests,
+# and by tests and Ruff), in two decodings; and two controls in one.
+_CELL = Counter(generate=2, execute=2, lint=2, measure=1)
+_TRAINED = Counter(train=1) + _CELL
+SUMMARY = Counter(study_tables=1, study_figures=1, study_paper=1)
+RETRAINED = SUMMARY + Counter(study_cost=1)
+CONTROLS = Counter(control=2, execute=2, lint=2, measure=2)
+EXECUTED = Counter(execute=14, measure=8) + SUMMARY
+LINTED = Counter(lint=14, measure=8) + SUMMARY
+MEASURED = Counter(measure=8) + SUMMARY
+
+
+def bases(count):
+    return _times(count, _CELL) + SUMMARY
+
+
+def trained(count):
+    """So many cells trained again, and what follows."""
+    return _times(count, _TRAINED) + RETRAINED
+
+
+def _times(count, jobs):
+    return Counter({name: count * number for name, number in jobs.items()})
+
+
+ALL_CELLS = bases(2) | trained(4) | Counter(generate=12, execute=12, lint=12, measure=6)
+PRETRAINED = Counter(pretrain_model=2) + ALL_CELLS
+EVERYTHING = Counter(study_tasks=2) + PRETRAINED + CONTROLS
+# Executed or linted again everywhere, and trained again where that is rewarded.
+BY_TESTS = trained(4) | EXECUTED
+BY_RUFF = trained(2) | LINTED
+
+
+# ---------------------------------------------------------------- what can change
+
+
+def code(path, old, new):
+    return lambda copy: copy.edit(f"src/rlvf/{path}", old, new)
+
+
+def config(**changes):
+    return lambda copy: copy.configure(**changes)
+
+
+def training(where, **values):
+    return config(studies={"rlvr": {"overrides": [{"where": where, "training": values}]}})
+
+
+def version(package):
+    """Another version of a package, as Python finds it."""
+
+    def change(copy):
+        folder = copy.folder / "src" / f"{package}-99.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 99.0\n")
+
+    return change
+
+
+def remove(path):
+    def change(copy):
+        found = copy.folder / "results" / "mini" / path
+        shutil.rmtree(found) if found.is_dir() else found.unlink()
+
+    return change
+
+
+def spoil(path):
+    return lambda copy: (copy.folder / "results" / "mini" / path).write_text("{}")
+
+
+CELL = "rlvr/mini-qwen3/gspo-tests/seed1"
+
+CHANGES = [
+    ("nothing", lambda copy: None, Counter()),
+    # Code: what is written for people,
+    (
+        "comment",
+        code("lint.py", "INVALID_SYNTAX = ", "# So Ruff calls it.\nINVALID_SYNTAX = "),
+        Counter(),
+    ),
+    ("docstring", code("lint.py", "none where there is no code.", "or none."), Counter()),
+    (
+        "layout",
+        code("lint.py", "    if not files:", "    if (\n        not files\n    ):"),
+        Counter(),
+    ),
+    ("help", code("cli.py", '"Check completions with Ruff."', '"Run Ruff."'), Counter()),
+    # and what is run.
+    ("lint", code("lint.py", 'prefix="rlvf-lint-"', 'prefix="ruff-"'), BY_RUFF),
+    ("sandbox, outside", code("sandbox/client.py", "_ATTEMPTS = 3", "_ATTEMPTS = 4"), BY_TESTS),
+    (
+        "sandbox, inside",
+        code("sandbox/inside/values.py", "MAX_DEPTH = 100", "MAX_DEPTH = 99"),
+        BY_TESTS,
+    ),
+    ("reward by tests", code("rewards/tests.py", '== "all"', '== "every"'), trained(4)),
+    ("reward by Ruff", code("rewards/ruff.py", "return 0.0", "return 0.1"), trained(2)),
+    ("training", code("training/grpo.py", "num_iterations=1", "num_iterations=2"), trained(4)),
+    ("checkpoints", code("training/checkpoints.py", "return max(", "return min("), trained(4)),
+    ("generation", code("generation.py", "do_sample=bool(sampling)", "do_sample=True"), bases(6)),
+    ("prompt", code("prompts.py", '"these tests"', '"those tests"'), PRETRAINED),
+    (
+        "extraction",
+        code("prompts.py", "else parts[0]\n    code", "else parts[-1]\n    code"),
+        ALL_CELLS | EXECUTED | LINTED,
+    ),
+    ("pretraining", code("models/mini.py", "warn_only=True", "warn_only=False"), PRETRAINED),
+    (
+        "benchmark",
+        code("benchmarks/minimbpp.py", "_TESTS_PER_TASK = 3", "_TESTS_PER_TASK = 4"),
+        EVERYTHING,
+    ),
+    (
+        "another benchmark",
+        code("benchmarks/mbpp.py", '["test_list"][0]', '["test_list"][1]'),
+        Counter(),
+    ),
+    ("measures", code("analysis/measures.py", "Null bytes", "Zero bytes"), Counter()),
+    (
+        "measure",
+        code("analysis/measures.py", "tree is not None and entry", "bool(tree) and entry"),
+        MEASURED,
+    ),
+    (
+        "summary",
+        code("analysis/summary.py", "return 1 - math.comb", "return 1.0 - math.comb"),
+        SUMMARY,
+    ),
+    (
+        "table",
+        code("analysis/tables.py", '(%)"] = _percent(cell', '"] = _percent(cell'),
+        Counter(study_tables=1, study_paper=1),
+    ),
+    (
+        "figure",
+        code("analysis/figures.py", '"Entropy (nats per token)"', '"Entropy"'),
+        Counter(study_figures=1, study_paper=1),
+    ),
+    (
+        "cost",
+        code("analysis/cost.py", '"Wall-clock time of', '"Time of'),
+        Counter(study_cost=1, study_paper=1),
+    ),
+    (
+        "paper's text",
+        lambda copy: copy.edit("paper/rlvr.typ", "#set document", " #set document"),
+        Counter(study_paper=1),
+    ),
+    # Configuration.
+    ("order of keys", config(), Counter()),
+    ("resources", config(resources={"train": {"mem_mb": 3000}}), Counter()),
+    ("checkpoint_every", config(checkpoint_every=2), Counter()),
+    ("cache", config(cache="elsewhere"), Counter()),
+    ("training's default", config(training={"learning_rate": 2e-3}), trained(4)),
+    (
+        "one cell's override",
+        training({"model": "mini-llama", "reward": "tests"}, weight_decay=0.1),
+        trained(1),
+    ),
+    ("a reward's weight", config(rewards={"mixes": {"combined": {"ruff": 0.4}}}), trained(2)),
+    ("a component", config(rewards={"components": {"ruff": {"cap": 5.0}}}), trained(2)),
+    ("algorithm", config(algorithms={"gspo": {"beta": 0.1}}), trained(4)),
+    ("unused algorithm", config(algorithms={"grpo": {"beta": 0.1}}), Counter()),
+    ("severities", config(lint={"severities": {"info": ["W"]}}), BY_RUFF),
+    ("sandbox's limit", config(sandbox={"timeout": 3.0}), BY_TESTS),
+    (
+        "a decoding",
+        config(decodings={"sampled": {"temperature": 0.9}}),
+        Counter(generate=6, execute=6, lint=6, measure=6) + SUMMARY,
+    ),
+    ("a prompt's tests", config(prompt={"tests_shown": 2}), PRETRAINED),
+    (
+        "a model",
+        config(models={"mini-llama": {"steps": 5}}),
+        Counter(pretrain_model=1) + _times(1, _CELL) + trained(2),
+    ),
+    ("the benchmark's seed", config(benchmarks={"minimbpp": {"seed": 2}}), EVERYTHING),
+    ("another seed", config(studies={"rlvr": {"seeds": [1, 2]}}), _times(2, _CELL) + trained(4)),
+    (
+        "another policy",
+        config(studies={"rlvr": {"rewards": ["tests", "combined", "ruff"]}}),
+        trained(2),
+    ),
+    ("fewer policies", config(studies={"rlvr": {"rewards": ["tests"]}}), RETRAINED),
+    # Packages.
+    ("torch", version("torch"), PRETRAINED),
+    ("transformers", version("transformers"), PRETRAINED),
+    ("trl", version("trl"), trained(4)),
+    ("peft", version("peft"), ALL_CELLS),
+    ("ruff", version("ruff"), BY_RUFF),
+    ("pandas", version("pandas"), RETRAINED),
+    ("matplotlib", version("matplotlib"), Counter(study_figures=1, study_paper=1)),
+    ("typst", version("typst"), Counter(study_paper=1)),
+    ("pytest", version("pytest"), Counter()),
+    # Products.
+    ("tables removed", remove("rlvr/tables"), Counter(study_tables=1, study_paper=1)),
+    ("samples removed", remove(f"{CELL}/samples.jsonl"), Counter(measure=1) + SUMMARY),
+    (
+        "adapter and log removed",
+        lambda copy: (remove(f"{CELL}/adapter")(copy), remove(f"{CELL}/train.jsonl")(copy)),
+        trained(1),
+    ),
+    ("executions spoiled", spoil(f"{CELL}/greedy/executions.jsonl"), Counter(measure=1) + SUMMARY),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), [row[1:] for row in CHANGES], ids=[row[0] for row in CHANGES]
+)
+def test_a_change_reruns_what_it_touches_and_nothing_else(copy, change, expected):
+    change(copy)
+    assert copy.plan() == dict(expected)
