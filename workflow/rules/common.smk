@@ -16,8 +16,8 @@ from rlvf.config import (
 )
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, take_lock
-from rlvf.stamps import stamps
 from rlvf.slurm import cancel_jobs_of_earlier_runs
+from rlvf.stamps import stamps
 from snakemake_logger_plugin_rlvf import log_plan
 
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
