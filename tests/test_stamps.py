@@ -1,0 +1,40 @@
+"""Which definitions a stage's stamps come to."""
+
+import pytest
+
+from rlvf.stamps import stamps
+
+
+def files(stage, *arguments, **options):
+    return {one.partition("@")[0] for one in stamps(stage, *arguments, **options) if "@" in one}
+
+
+def test_a_stage_comes_to_what_it_runs_also_in_other_processes():
+    execute = files("execute")
+    assert {"rlvf/sandbox/client.py", "rlvf/sandbox/inside/server.py"} <= execute
+    assert "rlvf/sandbox/inside/candidate.py" in execute
+    assert not any("training" in one or "analysis" in one or "lint" in one for one in execute)
+
+
+def test_what_a_use_does_not_come_to_is_left_out():
+    everything = files("train")
+    without = files("train", unused=("rlvf.sandbox", "rlvf.lint"))
+    assert {"rlvf/lint.py", "rlvf/sandbox/judge.py"} <= everything - without
+    assert "rlvf/training/grpo.py" in without
+
+
+def test_packages_follow_the_files():
+    assert [one.partition("==")[0] for one in stamps("lint") if "@" not in one] == ["ruff"]
+    assert stamps("control", ("no-such-package",))[-1] == "no-such-package is not installed"
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        *("tasks", "fetch", "pretrain", "train", "generate", "control"),
+        *("execute", "lint", "measure", "tables", "figures", "cost", "paper"),
+    ],
+)
+def test_every_stage_comes_to_its_own_command_and_not_to_all(stage):
+    assert "rlvf/cli.py" in files(stage)
+    assert "rlvf/analysis/plan.py" not in files(stage)
