@@ -169,3 +169,17 @@ def test_settings_survive_their_json(mini_config):
         if cell.trained:
             settings = mini_config.train_settings(cell)
             assert parse_settings(to_json(settings), type(settings)) == settings
+
+
+def test_hyperparameters_are_what_a_study_uses_and_what_changes_its_results(paper_config):
+    study = paper_config.studies["rlvr"]
+    changes = {"models": study.models[:1], "algorithms": study.algorithms[:1]}
+    config = paper_config.model_copy(
+        update={"studies": {"rlvr": study.model_copy(update=changes), "other": study}}
+    )
+    found = config.hyperparameters("rlvr")
+    assert list(found["models"]) == changes["models"]
+    assert list(found["algorithms"]) == changes["algorithms"]
+    assert list(found["studies"]) == ["rlvr"]
+    assert found["training"]["learning_rate"] == config.training.learning_rate
+    assert not found.keys() & {"scale", "results", "cache", "resources", "checkpoint_every"}

@@ -7,10 +7,7 @@ from rlvf.analysis.summary import samples_frame
 from rlvf.analysis.tables import NUMBERS, TABLES, latex_escape, write_tables
 
 SETTINGS = {
-    "scale": "mini",
-    "results": "results/mini",
     "training": {"learning_rate": 0.0004, "lora": {"r": 16}},
-    "models": {"mini-qwen3": {"layers": 2}, "unused": {"layers": 9}},
     "lint": {"select": ["E", "F"], "ignore": []},
     "studies": {
         "rlvr": {
@@ -63,7 +60,6 @@ def test_hyperparameters_say_where_they_come_from(tables):
     assert origin["training.learning_rate"] == "our choice"
     # A key is published with its whole name, not with the beginning of one.
     assert origin["lint.select"] == "our choice"
-    assert "results" not in origin
     assert "studies.rlvr.published" not in origin
 
 
@@ -72,12 +68,6 @@ def test_hyperparameters_are_flat(tables):
     assert value["lint.select"] == "E, F"
     assert value["lint.ignore"] == "none"
     assert value["studies.rlvr.overrides.0.where.algorithm"] == "gspo"
-
-
-def test_hyperparameters_of_unused_models_are_left_out(tables):
-    keys = {row["key"] for row in rows(tables, "hyperparameters")}
-    assert "models.mini-qwen3.layers" in keys
-    assert "models.unused.layers" not in keys
 
 
 def test_mini_is_labelled_in_every_file(tables):
