@@ -194,14 +194,14 @@ def test_a_time_limit_is_raised_and_a_failure_stops_only_what_needs_it(cluster, 
     assert not (made / "gspo-tests" / "seed1" / "greedy").exists()
 
 
-SECOND_SEED = "studies: {rlvr: {seeds: [1, 2]}}\ntraining: {generations: 60}\n"
+SECOND_SEED = "studies: {rlvr: {seeds: [1, 2]}}\n"
 
 
 def test_after_the_worst_the_same_command_goes_on_without_redoing_finished_cells(
     cluster, study, monkeypatch
 ):
     """First all jobs are cancelled and Snakemake is killed; then it is killed beside its jobs."""
-    (study.folder / "second.yaml").write_text(SECOND_SEED.partition("training")[0])
+    (study.folder / "second.yaml").write_text(SECOND_SEED)
     study.record(monkeypatch)
     (study.folder / "ran").write_text("")
     cell = study.folder / str(CELL).replace("seed1", "seed2")
