@@ -8,6 +8,7 @@ changed key reruns just the stages that read it.
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -566,10 +567,16 @@ class Config(Settings):
         Raises:
             RlvfError: the study's grid has no such cell.
         """
-        for cell in self.cells(study):
-            if (cell.model, cell.policy, cell.seed) == (model, policy, seed):
-                return cell
-        raise RlvfError(f"study {study!r} has no cell {model}/{policy}/seed{seed}")
+        try:
+            return self._cells_by_name[study, model, policy, seed]
+        except KeyError:
+            raise RlvfError(f"study {study!r} has no cell {model}/{policy}/seed{seed}") from None
+
+    # Snakemake asks for it several times a job.
+    @cached_property
+    def _cells_by_name(self) -> dict[tuple[str, str, str, int], Cell]:
+        cells = (cell for study in self.studies for cell in self.cells(study))
+        return {(cell.study, cell.model, cell.policy, cell.seed): cell for cell in cells}
 
     # Slices: what one stage of one cell depends on, and nothing else.
 

@@ -21,6 +21,8 @@ from typing import NamedTuple
 _SOURCE = Path(__file__).resolve().parent
 _PACKAGE = _SOURCE.name
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
 # Started as a program of its own, or imported by a name that is put together.
 _BESIDES = {
     "rlvf.sandbox.connection": ["rlvf.sandbox.inside.server.main"],
@@ -70,10 +72,14 @@ def _package(name: str) -> str:
 
 
 class _Definition(NamedTuple):
-    """A top-level statement, and the names and `module.attribute` that it mentions."""
+    """A top-level statement: the names that it binds, the names and `module.attribute` that it
+    mentions, what it imports (within functions as well: the names mean the same, mostly), and its
+    syntax tree as text, without docstrings and places."""
 
-    node: ast.stmt
+    bound: frozenset[str]
     mentioned: frozenset[str]
+    imports: tuple[ast.Import | ast.ImportFrom, ...]
+    text: str
 
 
 class _Module(NamedTuple):
@@ -103,28 +109,70 @@ def _path(module: str) -> Path | None:
 def _module(name: str) -> _Module:
     tree = ast.parse(_path(name).read_text(encoding="utf-8"))
     imported: dict[str, tuple[str, str]] = {}
-    for node in ast.walk(tree):  # within functions as well: the names mean the same, mostly
-        imported |= dict(_imports(node, name))
     definitions: dict[str, list[_Definition]] = {}
     loose = []
     for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node) or _is_main(node):
+        if _is_docstring(node) or _is_main(node):
             continue
-        definition = _Definition(node, frozenset(_mentioned(node)))
-        bound = set(_bound(node))
-        for one in bound:
+        definition = _definition(node)
+        for one in definition.imports:
+            imported |= dict(_imports(one, name))
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        for one in definition.bound:
             definitions.setdefault(one, []).append(definition)
-        if not bound:
+        if not definition.bound:
             loose.append(definition)
     return _Module(definitions, imported, loose)
 
 
-def _imports(node: ast.AST, module: str) -> Iterator[tuple[str, tuple[str, str]]]:
+def _definition(statement: ast.stmt) -> _Definition:
+    """All of it in one walk, since Snakemake waits for this each time it starts."""
+    bound, mentioned, imports, text = set(), set(), [], []
+    assigns = isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)
+    if isinstance(statement, _DEFINITIONS):
+        bound.add(statement.name)
+
+    def walk(node: ast.AST) -> None:
+        if isinstance(node, ast.Name):
+            mentioned.add(node.id)
+            if assigns and isinstance(node.ctx, ast.Store):
+                bound.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            mentioned.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+        text.append(f"{type(node).__name__}(")
+        for field in node._fields:
+            if field == "ctx":  # follows from the place
+                continue
+            value = getattr(node, field)
+            if isinstance(value, ast.AST):
+                walk(value)
+            elif isinstance(value, list):
+                text.append("[")
+                for item in value:
+                    if not isinstance(item, ast.AST):
+                        text.append(repr(item))
+                    elif not (_is_docstring(item) and isinstance(node, _DEFINITIONS)):
+                        walk(item)
+                text.append("]")
+            else:
+                text.append(repr(value))
+        text.append(")")
+
+    walk(statement)
+    return _Definition(frozenset(bound), frozenset(mentioned), tuple(imports), " ".join(text))
+
+
+def _imports(
+    node: ast.Import | ast.ImportFrom, module: str
+) -> Iterator[tuple[str, tuple[str, str]]]:
     if isinstance(node, ast.Import):
         for alias in node.names:
             if _path(alias.name):
                 yield alias.asname or alias.name, (alias.name, "")
-    elif isinstance(node, ast.ImportFrom):
+    else:
         origin = node.module or ""
         if node.level:
             package = module if _path(module).name == "__init__.py" else module.rpartition(".")[0]
@@ -136,23 +184,6 @@ def _imports(node: ast.AST, module: str) -> Iterator[tuple[str, tuple[str, str]]
                 inner = f"{origin}.{alias.name}"
                 target = (inner, "") if _path(inner) else (origin, alias.name)
                 yield alias.asname or alias.name, target
-
-
-def _bound(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield node.name
-    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                yield part.id
-
-
-def _mentioned(node: ast.AST) -> Iterator[str]:
-    for part in ast.walk(node):
-        if isinstance(part, ast.Name):
-            yield part.id
-        elif isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-            yield f"{part.value.id}.{part.attr}"
 
 
 def _is_docstring(node: ast.stmt) -> bool:
@@ -213,19 +244,5 @@ def _follow_mentioned(module: str, definition: _Definition, reached: dict[str, s
 def _checksum(module: str, names: frozenset[str]) -> str:
     found = _module(module)
     used = [one for name in names for one in found.definitions.get(name, ())]
-    texts = sorted({_text(definition.node) for definition in (*used, *found.loose)})
+    texts = sorted({definition.text for definition in (*used, *found.loose)})
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-
-
-@cache
-def _text(node: ast.stmt) -> str:
-    """The statement's syntax tree without docstrings and places."""
-    return ast.dump(_WithoutDocstrings().visit(node))
-
-
-class _WithoutDocstrings(ast.NodeTransformer):
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            node.body = [part for part in node.body if not _is_docstring(part)]
-        return node
