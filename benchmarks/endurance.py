@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from rlvf.config import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.progress import Progress
 from rlvf.records import AssertTest, Execution, Task, Verdict
 from rlvf.sandbox import Candidate, Sandbox
+from rlvf.settings import SandboxSettings
 
 # Those that hang end soon, by their processor time. On the clock far more may pass: a busy machine
 # is to change no verdict.

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks import say
-from rlvf.config import LintSettings
 from rlvf.errors import RlvfError
 from rlvf.lint import lint
 from rlvf.records import Diagnostic
+from rlvf.settings import LintSettings
 
 
 def measure_lint(

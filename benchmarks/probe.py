@@ -1,9 +1,9 @@
 """What a candidate finds in the sandbox."""
 
-from rlvf.config import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Execution, Task
 from rlvf.sandbox import Candidate, Sandbox
+from rlvf.settings import SandboxSettings
 
 _TASK = Task(
     task_id="probe",

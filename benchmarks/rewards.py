@@ -9,9 +9,10 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks import REPOSITORY, say
-from rlvf.config import Cell, Config, load_config, to_json
+from rlvf.config import Cell, Config, load_config
 from rlvf.errors import RlvfError
 from rlvf.records import TrainingStep, read_jsonl
+from rlvf.settings import to_json
 
 MODEL = "mini-qwen3"
 _STUDY, _SEED = "rlvr", 1

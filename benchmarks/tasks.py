@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from benchmarks.calls import NotACall, split_call
+from rlvf.benchmarks import mbpp
 from rlvf.benchmarks.mbpp import SPLITS, load
-from rlvf.config import MbppSettings
 from rlvf.errors import RlvfError
 from rlvf.records import Task
 
@@ -23,7 +23,7 @@ def load_tasks(path: Path | None, limit: int | None) -> tuple[list[Task], dict[s
         raise RlvfError(
             "needs the publisher's mbpp.jsonl: set RLVF_MBPP=/path/to/mbpp.jsonl, or --mbpp FILE"
         )
-    settings = MbppSettings(source=str(path))
+    settings = mbpp.Settings(source=str(path))
     tasks, left_out = [], dict(_SLOW)
     for task in (task for split in SPLITS for task in load(settings, split)):
         try:

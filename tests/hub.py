@@ -21,7 +21,7 @@ from pyarrow import parquet
 
 from rlvf.benchmarks.mbpp import SPLITS
 from rlvf.checksums import fetch_command
-from rlvf.config import FetchSettings
+from rlvf.settings import FetchSettings
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_TheTokenThatMustNotBeSeen"

@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
+from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
-from rlvf.config import MiniMbppSettings, to_json
 from rlvf.records import Execution, LintReport, read_jsonl, write_jsonl
+from rlvf.settings import to_json
 
-TASKS = load(MiniMbppSettings(), "test")[:3]
+TASKS = load(minimbpp.Settings(), "test")[:3]
 
 
 def rlvf(*arguments, **options):

@@ -3,18 +3,10 @@ import copy
 import pytest
 import yaml
 
-from rlvf.config import (
-    Config,
-    LintSettings,
-    MbppSettings,
-    MiniMbppSettings,
-    SandboxSettings,
-    load_config,
-    parse_config,
-    parse_settings,
-    to_json,
-)
+from rlvf.benchmarks import mbpp, minimbpp
+from rlvf.config import Config, load_config, parse_config
 from rlvf.errors import RlvfError
+from rlvf.settings import LintSettings, SandboxSettings, parse_settings, to_json
 
 
 @pytest.fixture
@@ -51,8 +43,8 @@ REWARDS = ("tests", "ruff", "combined")
 def test_defaults_are_those_of_the_configuration(paper_config, mini_config):
     assert paper_config.lint == LintSettings()
     assert paper_config.sandbox == SandboxSettings()
-    assert paper_config.benchmarks["mbpp"] == MbppSettings()
-    assert mini_config.benchmarks["minimbpp"] == MiniMbppSettings()
+    assert paper_config.benchmarks["mbpp"] == mbpp.Settings()
+    assert mini_config.benchmarks["minimbpp"] == minimbpp.Settings()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 import pytest
 
+from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
-from rlvf.config import DecodingSettings, GenerateSettings, MiniMbppSettings
+from rlvf.config import DecodingSettings, GenerateSettings
 from rlvf.generation import generate
 from rlvf.models.loading import load_tokenizer
 
-TASKS = load(MiniMbppSettings(), "test")[:5]
+TASKS = load(minimbpp.Settings(), "test")[:5]
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import pytest
 
-from rlvf.config import LintSettings
 from rlvf.errors import RlvfError
 from rlvf.lint import INVALID_SYNTAX, lint, lint_report, severity_of
+from rlvf.settings import LintSettings
 
 
 def rules(snippets, settings=None):

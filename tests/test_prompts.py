@@ -2,9 +2,9 @@ from itertools import pairwise
 
 import pytest
 
-from rlvf.config import PromptSettings
 from rlvf.prompts import build_prompt, code_of, extract_code
 from rlvf.records import AssertTest, CallTest, Completion, StdioTest, Task
+from rlvf.settings import PromptSettings
 
 
 def task(*tests):

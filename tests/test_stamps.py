@@ -23,6 +23,12 @@ def test_what_a_use_does_not_come_to_is_left_out():
     assert "rlvf/training/grpo.py" in without
 
 
+def test_kinds_are_those_that_are_named():
+    mbpp = files("tasks", kinds=("rlvf.benchmarks.mbpp",))
+    assert "rlvf/benchmarks/mbpp.py" in mbpp
+    assert "rlvf/benchmarks/minimbpp.py" not in mbpp
+
+
 def test_packages_follow_the_files():
     assert [one.partition("==")[0] for one in stamps("lint") if "@" not in one] == ["ruff"]
     assert stamps("control", ("no-such-package",))[-1] == "no-such-package is not installed"

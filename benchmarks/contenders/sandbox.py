@@ -3,9 +3,9 @@
 from typing import Any
 
 from benchmarks.contenders import TIMEOUT
-from rlvf.config import SandboxSettings
 from rlvf.records import Task
 from rlvf.sandbox import Candidate, Sandbox
+from rlvf.settings import SandboxSettings
 
 
 class Contender:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from rlvf.config import FetchSettings, to_json
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer, file_checksum
 from rlvf.records import Record
+from rlvf.settings import FetchSettings, to_json
 
 _NAME = "checksums.json"
 

@@ -12,18 +12,14 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from rlvf.benchmarks import BENCHMARKS
 from rlvf.checksums import verify_folder
 from rlvf.config import (
-    BENCHMARKS,
-    FetchSettings,
     GenerateSettings,
-    LintSettings,
     PretrainSettings,
-    SandboxSettings,
     TablesSettings,
     TrainSettings,
     load_config,
-    parse_settings,
 )
 from rlvf.errors import RlvfError
 from rlvf.progress import Progress
@@ -39,6 +35,7 @@ from rlvf.records import (
     read_tasks,
     write_jsonl,
 )
+from rlvf.settings import FetchSettings, LintSettings, SandboxSettings, parse_settings
 
 _SECONDS_BETWEEN_SCREENS = 3.0
 _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
@@ -252,7 +249,7 @@ def _positive(number: type) -> Callable[[str], int | float]:
 def _tasks(options: argparse.Namespace) -> None:
     from rlvf.benchmarks import load_tasks
 
-    kind = BENCHMARKS[options.benchmark]
+    kind = BENCHMARKS[options.benchmark].Settings
     settings = parse_settings(options.settings, kind) if options.settings else kind()
     if options.source is not None:
         if "source" not in kind.model_fields:
@@ -284,7 +281,7 @@ def _train(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, TrainSettings)
     tasks = read_tasks(options.tasks)
     verify_folder(options.model)
-    from rlvf.rewards import Verifier
+    from rlvf.verification import Verifier
 
     # Before torch is imported: the sandbox's processes must not descend from one that has it.
     with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:

@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlvf.config import LintSettings
 from rlvf.errors import RlvfError
 from rlvf.records import SEVERITIES, Diagnostic, LintReport, Severity
+from rlvf.settings import LintSettings
 
 INVALID_SYNTAX = "invalid-syntax"
 

@@ -20,8 +20,8 @@ exactly one newline; blank code is no code.
 
 import re
 
-from rlvf.config import PromptSettings
 from rlvf.records import AssertTest, CallTest, Completion, StdioTest, Task, Test
+from rlvf.settings import PromptSettings
 
 _FENCE = re.compile(r"^[ \t]*```.*$", re.MULTILINE)
 _PYTHON_FENCE = re.compile(

@@ -23,10 +23,9 @@ _PACKAGE = _SOURCE.name
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
-# Started as a program of its own, or imported by a name that is put together.
+# Started as a program of its own.
 _BESIDES = {
     "rlvf.sandbox.connection": ["rlvf.sandbox.inside.server.main"],
-    "rlvf.benchmarks": ["rlvf.benchmarks.mbpp", "rlvf.benchmarks.minimbpp"],
 }
 # Of each stage: the packages whose version may change its products.
 _MODEL = ("torch", "transformers", "tokenizers")
@@ -43,11 +42,18 @@ _PACKAGES = {
 
 
 @cache
-def stamps(stage: str, packages: tuple[str, ...] = (), unused: tuple[str, ...] = ()) -> list[str]:
-    """The stamps of a sub-command of `rlvf`: with these further packages, and without the modules
-    (and those below them) that this use of it does not come to."""
+def stamps(
+    stage: str,
+    packages: tuple[str, ...] = (),
+    kinds: tuple[str, ...] = (),
+    unused: tuple[str, ...] = (),
+) -> list[str]:
+    """The stamps of a sub-command of `rlvf`: with these further packages and with the modules that
+    are found by the `kind` of a section; without the modules (and those below them) that this use
+    of it does not come to."""
     reached: dict[str, set[str]] = {}
-    _follow(f"{_PACKAGE}.cli", f"_{stage}", reached)
+    for module, name in ((f"{_PACKAGE}.cli", f"_{stage}"), *((kind, "") for kind in kinds)):
+        _follow(module, name, reached)
     reached = {
         module: names
         for module, names in reached.items()

@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from rlvf.benchmarks import load_tasks
+from rlvf.benchmarks import load_tasks, mbpp
 from rlvf.benchmarks.mbpp import SPLITS, content_checksum, load
-from rlvf.config import MbppSettings, to_json
 from rlvf.errors import RlvfError
+from rlvf.settings import to_json
 from tests.hub import REVISION, command, mbpp_files, run
 
 ROW = {
@@ -33,7 +33,7 @@ def rows(tmp_path):
 
 def tasks_of(rows, *given):
     """The test tasks of a benchmark that consists of these rows."""
-    settings = MbppSettings(source=str(rows(*given)), sha256=content_checksum(given))
+    settings = mbpp.Settings(source=str(rows(*given)), sha256=content_checksum(given))
     return load(settings, "test")
 
 
@@ -50,7 +50,7 @@ def test_an_entry_point_may_have_a_builtins_name(rows):
 
 def test_a_changed_copy_is_refused(rows):
     with pytest.raises(RlvfError, match=r"mbpp.jsonl: the content is not the pinned MBPP: sha256"):
-        load(MbppSettings(source=str(rows(ROW))), "test")
+        load(mbpp.Settings(source=str(rows(ROW))), "test")
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_a_changed_copy_is_refused(rows):
 )
 def test_a_bad_row_is_named(rows, row, message):
     with pytest.raises(RlvfError, match=message):
-        load(MbppSettings(source=str(rows(ROW, row))), "test")
+        load(mbpp.Settings(source=str(rows(ROW, row))), "test")
 
 
 def test_the_publishers_file_and_splits(mbpp_path):
-    settings = MbppSettings(source=str(mbpp_path))
+    settings = mbpp.Settings(source=str(mbpp_path))
     tasks = [task for split in SPLITS for task in load(settings, split)]
     assert Counter(task.split for task in tasks) == {
         "prompt": 10,
@@ -81,7 +81,7 @@ def test_the_publishers_file_and_splits(mbpp_path):
 
 def test_a_split_that_is_not_there_is_named(mbpp_path):
     with pytest.raises(RlvfError, match=r"no split 'dev' \(allowed: prompt, test, validation, tr"):
-        load_tasks(MbppSettings(source=str(mbpp_path)), "dev")
+        load_tasks(mbpp.Settings(source=str(mbpp_path)), "dev")
 
 
 # ---------------------------------------------------------------- from the hub
@@ -100,7 +100,7 @@ def fetched(hub, tmp_path):
 def tasks(folder, hub, *more):
     """`rlvf tasks` for the benchmark of `fetched`, into tasks.jsonl."""
     checksum = content_checksum([ROW, ROW | {"task_id": 601}])
-    settings = MbppSettings(repo="some/mbpp", revision=REVISION, sha256=checksum)
+    settings = mbpp.Settings(repo="some/mbpp", revision=REVISION, sha256=checksum)
     options = ["--benchmark", "mbpp", "--split", "test", "--settings", to_json(settings)]
     line = shlex.join(["rlvf", "tasks", *options, *more, "--out", str(folder / "tasks.jsonl")])
     return run(line, hub.environment(folder))
@@ -142,7 +142,7 @@ def test_a_folder_that_holds_something_else_is_named(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "test.parquet").write_bytes(b"a note")
     with pytest.raises(RlvfError, match=r"full/test\.parquet: not a Parquet file"):
-        load(MbppSettings(source=str(tmp_path)), "test")
+        load(mbpp.Settings(source=str(tmp_path)), "test")
 
 
 def test_the_publishers_file_and_the_hubs_dataset_are_the_same(mbpp_path, tmp_path):
@@ -151,5 +151,5 @@ def test_the_publishers_file_and_the_hubs_dataset_are_the_same(mbpp_path, tmp_pa
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(body)
     for split in SPLITS:
-        found = load(MbppSettings(source=str(tmp_path)), split)
-        assert found == load(MbppSettings(source=str(mbpp_path)), split)
+        found = load(mbpp.Settings(source=str(tmp_path)), split)
+        assert found == load(mbpp.Settings(source=str(mbpp_path)), split)

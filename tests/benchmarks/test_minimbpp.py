@@ -3,15 +3,15 @@ from itertools import islice
 
 import pytest
 
-from rlvf.benchmarks import count_tasks, load_tasks
+from rlvf.benchmarks import count_tasks, load_tasks, minimbpp
 from rlvf.benchmarks.minimbpp import load, pretraining_samples
-from rlvf.config import LintSettings, MiniMbppSettings, SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.lint import lint
 from rlvf.prompts import extract_code
 from rlvf.sandbox import Candidate, Sandbox
+from rlvf.settings import LintSettings, SandboxSettings
 
-SETTINGS = MiniMbppSettings()
+SETTINGS = minimbpp.Settings()
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,6 @@ def test_a_misconception_fails_the_tests_and_a_habit_is_found(samples):
 
 
 def test_tasks_are_counted_without_being_made():
-    settings = MiniMbppSettings(train=30, test=20)
+    settings = minimbpp.Settings(train=30, test=20)
     for split, limit in (("train", None), ("test", None), ("test", 5), ("test", 50)):
         assert count_tasks(settings, split, limit) == len(load_tasks(settings, split, limit))

@@ -10,11 +10,12 @@ import sys
 
 import pytest
 
+from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
 from rlvf.checksums import verify_folder
-from rlvf.config import MiniMbppSettings, to_json
 from rlvf.errors import RlvfError
 from rlvf.records import write_jsonl
+from rlvf.settings import to_json
 from tests.hub import REVISION, SIGNATURE, TOKEN, command, files_of, run
 
 # huggingface_hub writes in pieces of this size.
@@ -191,7 +192,7 @@ def tiny(hub, tiny_model):
 
 def stage(name, folder, config):
     """`rlvf train` or `rlvf generate` with the model of a folder."""
-    write_jsonl(folder / "tasks.jsonl", load(MiniMbppSettings(), "train")[:8])
+    write_jsonl(folder / "tasks.jsonl", load(minimbpp.Settings(), "train")[:8])
     if name == "generate":
         cell = config.cell("rlvr", "mini-qwen3", "base", 1)
         settings = config.generate_settings(cell, "greedy")

@@ -1,9 +1,10 @@
 import pytest
 
-from rlvf.config import ExecutionComponent, RuffComponent, SandboxSettings
 from rlvf.lint import LintSettings
 from rlvf.records import AssertTest, Execution, Task
-from rlvf.rewards import Verified, Verifier, component_rewards
+from rlvf.rewards import component_rewards, ruff, tests
+from rlvf.settings import SandboxSettings
+from rlvf.verification import Verified, Verifier
 
 TASK = Task(
     task_id="t/1",
@@ -37,12 +38,12 @@ def rewards(verified, component):
 
 
 def execution_component(credit):
-    return ExecutionComponent(kind="tests", credit=credit)
+    return tests.Settings(kind="tests", credit=credit)
 
 
 def ruff_component(**changes):
     fields = {"kind": "ruff", "weights": WEIGHTS, "cap": 4.0, "per_lines": None}
-    return RuffComponent(**(fields | changes))
+    return ruff.Settings(**(fields | changes))
 
 
 def test_a_fraction_of_the_tests_counts(verified):

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from rlvf.config import SandboxSettings
 from rlvf.records import Task
 from rlvf.sandbox import Candidate, Sandbox
+from rlvf.settings import SandboxSettings
 
 
 def make_task(*tests, entry_point="f", setup=""):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rlvf.config import SandboxSettings
 from rlvf.sandbox import Candidate, Sandbox
+from rlvf.settings import SandboxSettings
 
 from .attacks import ATTACKS, FILES, NETWORK, RIGHT, SECRET, table
 from .conftest import make_task

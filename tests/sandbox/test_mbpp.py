@@ -1,12 +1,12 @@
 """All of MBPP through the sandbox; needs the file that RLVF_MBPP names."""
 
+from rlvf.benchmarks import mbpp
 from rlvf.benchmarks.mbpp import SPLITS, load
-from rlvf.config import MbppSettings
 from rlvf.sandbox import Candidate
 
 
 def references(mbpp_path):
-    settings = MbppSettings(source=str(mbpp_path))
+    settings = mbpp.Settings(source=str(mbpp_path))
     tasks = [task for split in SPLITS for task in load(settings, split)]
     return [Candidate(task, 0, task.reference) for task in tasks]
 

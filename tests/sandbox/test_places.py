@@ -14,7 +14,7 @@ ALL = {"rlimits", "seccomp", "landlock", "namespaces", "account"}
 # What starts a sandbox, runs one candidate, and says what was in force.
 SCRIPT = """
 import sys
-from rlvf.config import SandboxSettings
+from rlvf.settings import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.sandbox import Candidate, Sandbox
 from tests.sandbox.conftest import make_task

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from rlvf.config import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.records import Task
 from rlvf.sandbox import Candidate, Sandbox, connection
+from rlvf.settings import SandboxSettings
 
 from .processes import children, session, wait_until
 
@@ -357,7 +357,7 @@ def test_a_sandbox_can_be_closed_while_it_executes(scratch_home):
 # A program of its own, to be killed. It prints the number of the sandbox's process.
 CLIENT = """
 import sys
-from rlvf.config import SandboxSettings
+from rlvf.settings import SandboxSettings
 from rlvf.records import Task
 from rlvf.sandbox import Candidate, Sandbox, connection
 connection._MEMORY = sys.argv[1]

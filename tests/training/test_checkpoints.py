@@ -7,17 +7,18 @@ import sys
 
 import pytest
 
+from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
-from rlvf.config import MiniMbppSettings, to_json
 from rlvf.errors import RlvfError
 from rlvf.records import write_jsonl
-from rlvf.rewards import Verifier
+from rlvf.settings import to_json
 from rlvf.training import grpo
 from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
+from rlvf.verification import Verifier
 from tests.sandbox.processes import wait_until
 
 # Four prompts for each generation: an epoch has two, the run five.
-TASKS = load(MiniMbppSettings(), "train")[:8]
+TASKS = load(minimbpp.Settings(), "train")[:8]
 SMALL = {
     "generations": 5,
     "generation_batch_size": 16,

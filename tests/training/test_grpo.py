@@ -4,14 +4,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
-from rlvf.config import MiniMbppSettings, TrainSettings, parse_settings
+from rlvf.config import TrainSettings
 from rlvf.errors import RlvfError
 from rlvf.records import Rollout, TrainingStep, read_jsonl
-from rlvf.rewards import Verifier
+from rlvf.settings import parse_settings
 from rlvf.training.grpo import train
+from rlvf.verification import Verifier
 
-TASKS = load(MiniMbppSettings(), "train")[:8]
+TASKS = load(minimbpp.Settings(), "train")[:8]
 SMALL = {
     "generations": 2,
     "generation_batch_size": 16,

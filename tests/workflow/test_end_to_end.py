@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rlvf.config import TrainSettings, parse_settings
+from rlvf.config import TrainSettings
 from rlvf.records import Sample, TrainingStep, read_jsonl
+from rlvf.settings import parse_settings
 from tests.workflow.conftest import Checkout, planned
 
 TINY = Path(__file__).parent / "tiny.yaml"

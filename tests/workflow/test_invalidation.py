@@ -147,6 +147,19 @@ def version(package):
     return change
 
 
+def new_kind(package, like):
+    """One more benchmark or reward component, which no study uses yet."""
+
+    def change(copy):
+        folder = copy.folder / "src" / "rlvf" / package
+        text = (folder / f"{like}.py").read_text()
+        kind = f'kind: Literal["{like}"]'
+        assert kind in text
+        (folder / "another.py").write_text(text.replace(kind, 'kind: Literal["another"]'))
+
+    return change
+
+
 def remove(path):
     def change(copy):
         found = copy.folder / "results" / "mini" / path
@@ -206,6 +219,8 @@ CHANGES = [
         code("benchmarks/mbpp.py", '["test_list"][0]', '["test_list"][1]'),
         Counter(),
     ),
+    ("a new benchmark", new_kind("benchmarks", "mbpp"), Counter()),
+    ("a new reward component", new_kind("rewards", "ruff"), Counter()),
     ("measures", code("analysis/measures.py", "Null bytes", "Zero bytes"), Counter()),
     (
         "measure",

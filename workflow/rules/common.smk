@@ -5,15 +5,8 @@ import shlex
 import subprocess
 import sys
 
-from rlvf.config import BENCHMARKS as KINDS
-from rlvf.config import (
-    NO_MODEL,
-    FetchSettings,
-    Site,
-    parse_config,
-    parse_settings,
-    to_json,
-)
+from rlvf.config import NO_MODEL, Site, parse_config
+from rlvf.settings import FetchSettings, parse_settings, to_json
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, take_lock
 from rlvf.slurm import cancel_jobs_of_earlier_runs
@@ -106,23 +99,25 @@ def cell_of(names):
 
 
 def tasks_stamps(study):
-    used = CONFIG.benchmarks[CONFIG.studies[study].benchmark].kind
-    return stamps(
-        "tasks", unused=tuple(f"rlvf.benchmarks.{kind}" for kind in KINDS if kind != used)
-    )
+    kind = CONFIG.benchmarks[CONFIG.studies[study].benchmark].kind
+    return stamps("tasks", kinds=(f"rlvf.benchmarks.{kind}",))
 
 
 def training_stamps(wildcards):
     """The code that a cell's rewards come to, and Ruff's version where it counts."""
     settings = CONFIG.train_settings(cell_of(wildcards))
-    components = CONFIG.rewards.components.values()
-    kinds = {one.kind for one in components} - {one.kind for one in settings.components.values()}
-    unused = sorted(f"rlvf.rewards.{kind}" for kind in kinds)
+    kinds = {f"rlvf.rewards.{one.kind}" for one in settings.components.values()}
+    unused = []
     if settings.sandbox is None:
         unused.append("rlvf.sandbox")
     if settings.lint is None:
         unused.append("rlvf.lint")
-    return stamps("train", ("ruff",) if settings.lint else (), tuple(unused))
+    return stamps(
+        "train",
+        packages=("ruff",) if settings.lint else (),
+        kinds=tuple(sorted(kinds)),
+        unused=tuple(unused),
+    )
 
 
 def tables_settings(study):

@@ -40,20 +40,18 @@ from pathlib import Path
 
 from rlvf.analysis.text import NOTHING, duration, short_number, text_table
 from rlvf.analysis.usage import Job, read_jobs
-from rlvf.benchmarks import count_tasks
+from rlvf.benchmarks import count_tasks, mbpp
 from rlvf.config import (
     NO_MODEL,
     Config,
     GenerateSettings,
     HubModel,
-    MbppSettings,
     PretrainSettings,
-    Settings,
     TrainSettings,
-    parse_settings,
 )
 from rlvf.errors import RlvfError
 from rlvf.records import TrainingStep, read_jsonl
+from rlvf.settings import Section, parse_settings
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class PlannedJob:
 
     rule: str
     wildcards: dict[str, str]
-    settings: Settings | None = None
+    settings: Section | None = None
     completions: int = 0
     # Where the wildcards do not say it.
     fetched: str = NOTHING
@@ -198,7 +196,7 @@ def _fetches(config: Config) -> Iterator[PlannedJob]:
     yield from {(job.rule, *job.wildcards.values()): job for job in jobs}.values()
 
 
-def _revision(source: HubModel | MbppSettings) -> dict[str, str]:
+def _revision(source: HubModel | mbpp.Settings) -> dict[str, str]:
     return {"repo": source.repo.replace("/", "--"), "revision": source.revision}
 
 

@@ -1,17 +1,22 @@
-"""Where tasks come from. A benchmark is a module here with its SPLITS, a `load` and a `size`.
-
-Adding one takes the module, its settings in rlvf.config (`Benchmark`, `BENCHMARKS`), and a line
-below.
+"""Where tasks come from. A benchmark is a module here, by whose name the configuration's `kind`
+calls it, with its `Settings`, its SPLITS, `load(settings, split) -> list[Task]` and
+`size(settings, split) -> int`. There is no list of them: adding one is adding its file.
 """
 
 from types import ModuleType
+from typing import Annotated, Union
 
-from rlvf.benchmarks import mbpp, minimbpp
-from rlvf.config import Benchmark
+from pydantic import Field
+
 from rlvf.errors import RlvfError
 from rlvf.records import Task
+from rlvf.settings import kinds
 
-_MODULES: dict[str, ModuleType] = {"mbpp": mbpp, "minimbpp": minimbpp}
+BENCHMARKS = kinds(__name__, __path__)
+Benchmark = Annotated[
+    Union[tuple(module.Settings for module in BENCHMARKS.values())],  # noqa: UP007
+    Field(discriminator="kind"),
+]
 
 
 def load_tasks(settings: Benchmark, split: str, limit: int | None = None) -> list[Task]:
@@ -33,7 +38,7 @@ def count_tasks(settings: Benchmark, split: str, limit: int | None = None) -> in
 
 
 def _module(settings: Benchmark, split: str) -> ModuleType:
-    module = _MODULES[settings.kind]
+    module = BENCHMARKS[settings.kind]
     if split not in module.SPLITS:
         raise RlvfError(
             f"{settings.kind} has no split {split!r} (allowed: {', '.join(module.SPLITS)})"

@@ -11,12 +11,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rlvf.checksums import fetch_command, verify_folder
-from rlvf.config import MbppSettings, fetch_settings
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
+from rlvf.settings import Commit, Section, fetch_settings
 
 # The publisher's splits, by task_id.
 SPLITS = {
@@ -28,7 +28,22 @@ SPLITS = {
 _FIELDS = ("task_id", "text", "code", "test_setup_code", "test_list", "challenge_test_list")
 
 
-def load(settings: MbppSettings, split: str) -> list[Task]:
+class Settings(Section):
+    """MBPP from `source`: a folder made by `rlvf fetch`, or a local copy of its JSON Lines. Where
+    it is None the workflow fetches the dataset at the pinned revision.
+
+    `sha256` is taken over the tasks' content (see rlvf.benchmarks.mbpp), so that it holds for
+    either origin.
+    """
+
+    kind: Literal["mbpp"] = "mbpp"
+    repo: str = "google-research-datasets/mbpp"
+    revision: Commit = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
+    source: str | None = None
+    sha256: str = "74096fcd5ab1cba45dfed503d2fd175efe9bd72ebb86f2a03d8a8d5abeae4488"
+
+
+def load(settings: Settings, split: str) -> list[Task]:
     """The tasks of a split; all 974 rows are checked against `settings.sha256`.
 
     Raises:
@@ -51,7 +66,7 @@ def load(settings: MbppSettings, split: str) -> list[Task]:
     return [_task(row) for row in rows if row["task_id"] in SPLITS[split]]
 
 
-def size(settings: MbppSettings, split: str) -> int:
+def size(settings: Settings, split: str) -> int:
     """The number of tasks in a split."""
     return len(SPLITS[split])
 

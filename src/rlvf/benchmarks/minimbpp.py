@@ -17,10 +17,11 @@ import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from rlvf.config import MiniMbppSettings
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
+from rlvf.settings import Positive, Section
 
 PRETRAIN, TRAIN, TEST = "pretrain", "train", "test"
 # Those with tasks; `pretrain` has samples without end instead.
@@ -29,6 +30,15 @@ _TESTS_PER_TASK = 3
 # In so many, a composition whose wrong forms can be told from the right one finds inputs that do.
 _ATTEMPTS = 100
 _CONSTANTS = range(2, 10)
+
+
+class Settings(Section):
+    """MiniMBPP, generated from a seed; sizes are numbers of tasks."""
+
+    kind: Literal["minimbpp"] = "minimbpp"
+    seed: int = 1
+    train: Positive = 300
+    test: Positive = 200
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,7 @@ class Composition:
         return condition, mapped, form("aggregate")
 
 
-def load(settings: MiniMbppSettings, split: str) -> list[Task]:
+def load(settings: Settings, split: str) -> list[Task]:
     """The tasks of a split, generated: the same for the same settings."""
     rng = random.Random(f"{settings.seed}/{split}/tasks")
     return [
@@ -132,13 +142,13 @@ def load(settings: MiniMbppSettings, split: str) -> list[Task]:
     ]
 
 
-def size(settings: MiniMbppSettings, split: str) -> int:
+def size(settings: Settings, split: str) -> int:
     """The number of tasks in a split."""
     return {TRAIN: settings.train, TEST: settings.test}[split]
 
 
 def pretraining_samples(
-    settings: MiniMbppSettings,
+    settings: Settings,
     misconception_rate: float,
     lint_habit_rate: float,
     rng: random.Random,
@@ -159,7 +169,7 @@ def pretraining_samples(
         yield task, f"```python\n{code}```"
 
 
-def _split(settings: MiniMbppSettings) -> dict[str, list[Composition]]:
+def _split(settings: Settings) -> dict[str, list[Composition]]:
     rng = random.Random(settings.seed)
     compositions = [
         composition

@@ -26,10 +26,10 @@ from huggingface_hub.utils import build_hf_headers, filter_repo_objects
 from huggingface_hub.utils.sha import git_hash
 
 from rlvf.checksums import has_checksums, verify_folder, write_checksums
-from rlvf.config import FetchSettings
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, resumable_directory
 from rlvf.progress import Progress
+from rlvf.settings import FetchSettings
 
 _REPO_TYPES = {"hub": "model", "mbpp": "dataset"}
 # The weights once, as safetensors, not the copies in other formats that some repositories hold;

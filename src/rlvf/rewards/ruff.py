@@ -1,11 +1,38 @@
 """The static-analysis reward: Ruff's findings, weighted by severity."""
 
-from rlvf.config import RuffComponent
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator
+
 from rlvf.lint import INVALID_SYNTAX, count_lines
-from rlvf.rewards.verification import Verified
+from rlvf.records import SEVERITIES, Severity
+from rlvf.settings import Positive, RewardComponent
+
+if TYPE_CHECKING:
+    from rlvf.verification import Verified
 
 
-def reward(verified: Verified, settings: RuffComponent) -> float:
+class Settings(RewardComponent):
+    """Reward in [0, 1] from Ruff: 1 - min(weighted findings per `per_lines` lines, cap) / cap.
+
+    Code that does not parse, or no code, gets 0.
+    """
+
+    needs_lint = True
+    kind: Literal["ruff"]
+    weights: dict[Severity, float]
+    cap: float = Field(gt=0)
+    per_lines: Positive | None
+
+    @field_validator("weights")
+    @classmethod
+    def _all_levels(cls, weights: dict[str, float]) -> dict[str, float]:
+        if missing := set(SEVERITIES) - set(weights):
+            raise ValueError(f"needs a weight for {', '.join(sorted(missing))}")
+        return weights
+
+
+def reward(verified: "Verified", settings: Settings) -> float:
     """In [0, 1]: 1 - min(burden, cap) / cap, where burden is the weighted number of findings.
 
     With `per_lines` = n the burden is per n lines of code, otherwise per completion. With

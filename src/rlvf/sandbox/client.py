@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from rlvf.config import SandboxSettings
 from rlvf.errors import RlvfError
 from rlvf.records import Execution, Task
 from rlvf.sandbox import judge
 from rlvf.sandbox.connection import Connection, Order, ServerLost
+from rlvf.settings import SandboxSettings
 
 _ATTEMPTS = 3
 # Between attempts, in seconds, times the number of the attempt: the machine may be overloaded.

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from rlvf.config import TrainSettings, to_json
+from rlvf.config import TrainSettings
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, take_lock
 from rlvf.records import Task
+from rlvf.settings import to_json
 
 _RUN = "run.json"
 _PARTIAL = "partial"

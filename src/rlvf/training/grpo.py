@@ -18,15 +18,17 @@ from peft import LoraConfig
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from rlvf.config import TrainSettings, to_json
+from rlvf.config import TrainSettings
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_directory, atomic_writer
 from rlvf.models.loading import load_model, load_tokenizer
 from rlvf.progress import Progress
 from rlvf.prompts import build_prompt, chat_template_options
 from rlvf.records import Rollout, Task, TrainingStep
-from rlvf.rewards import Verifier, component_rewards
+from rlvf.rewards import component_rewards
+from rlvf.settings import to_json
 from rlvf.training.checkpoints import Checkpoints, StopRequest
+from rlvf.verification import Verifier
 
 
 def train(

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rlvf.config import LintSettings, SandboxSettings
 from rlvf.lint import lint
 from rlvf.prompts import extract_code
 from rlvf.records import Diagnostic, Execution, Task
 from rlvf.sandbox import Candidate, Sandbox
+from rlvf.settings import LintSettings, SandboxSettings
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,211 @@
+"""What the sections of the configuration are built from, the sections that a person also needs
+without a configuration file, and how one section is read and written.
+
+The latter have defaults, equal to config.yaml's.
+"""
+
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from rlvf.errors import RlvfError
+from rlvf.records import Severity, describe_problem
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*$")]
+Positive = Annotated[int, Field(gt=0)]
+Probability = Annotated[float, Field(gt=0, le=1)]
+# In full, so that it cannot move.
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+class KeyedError(ValueError):
+    """What is wrong with `key`, counted from the section that finds it."""
+
+    def __init__(self, key: str, message: str):
+        super().__init__(message)
+        self.key = key
+
+
+class Section(BaseModel):
+    """A section of the configuration: unknown keys and inexact types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_exist(cls, raw: Any) -> Any:
+        for key in raw if isinstance(raw, dict) else ():
+            if key not in cls.model_fields:
+                raise KeyedError(
+                    str(key), f"there is no such key (allowed: {', '.join(cls.model_fields)})"
+                )
+        return raw
+
+
+# ---------------------------------------------------------------- prompt, sandbox, lint, fetching
+
+
+class PromptSettings(Section):
+    """How a task becomes a prompt; see rlvf.prompts for the wording."""
+
+    tests_shown: int = Field(ge=0)
+    chat: bool
+    thinking: bool
+
+
+class SandboxSettings(Section):
+    """Limits for one candidate, and the layers of isolation (see rlvf.sandbox) without which
+    nothing is run.
+
+    `timeout` is for each test, and for loading the code; `total_timeout` for all of them together.
+    Both are seconds of processor time, so that a busy machine changes no verdict; `wall_factor`
+    times as much may pass on the clock. `memory_mb` is the address space.
+    """
+
+    timeout: float = Field(default=10.0, gt=0)
+    total_timeout: float = Field(default=60.0, gt=0)
+    wall_factor: float = Field(default=3.0, ge=1)
+    memory_mb: Positive = 512
+    output_kb: Positive = 64
+    minimum: tuple[Literal["rlimits", "seccomp", "landlock", "namespaces", "account"], ...] = (
+        "rlimits",
+        "seccomp",
+        "landlock",
+    )
+
+    @field_validator("minimum", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        return _tuples(value)
+
+
+class LintSettings(Section):
+    """Which Ruff rules count, and how much: `severities` maps a level to rule prefixes.
+
+    The longest prefix that matches a rule wins; a rule that none matches is `default_severity`.
+    """
+
+    select: tuple[str, ...] = ("E", "F", "W", "B", "C4", "SIM", "UP", "PIE", "RET")
+    ignore: tuple[str, ...] = ()
+    line_length: Positive = 100
+    target_version: str = "py311"
+    severities: dict[Severity, tuple[str, ...]] = {
+        "error": ("invalid-syntax", "F", "E9", "E722"),
+        "info": ("W", "E1", "E2", "E3", "E5"),
+    }
+    default_severity: Severity = "warning"
+
+    @field_validator("severities", "select", "ignore", mode="before")
+    @classmethod
+    def _lists(cls, value: Any) -> Any:
+        return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    """YAML and JSON have lists only; the frozen sections hold tuples."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value
+
+
+class FetchSettings(Section):
+    """All that `rlvf fetch` depends on: a model (kind hub) or a benchmark's dataset."""
+
+    kind: Literal["hub", "mbpp"]
+    repo: str
+    revision: Commit
+
+
+def fetch_settings(source: Any) -> FetchSettings:
+    return FetchSettings(kind=source.kind, repo=source.repo, revision=source.revision)
+
+
+# ---------------------------------------------------------------- sections with kinds
+
+
+class RewardComponent(Section):
+    """A component's settings, and which verification it reads (see rlvf.rewards)."""
+
+    needs_execution: ClassVar[bool] = False
+    needs_lint: ClassVar[bool] = False
+
+
+def kinds(package: str, path: list[str]) -> dict[str, ModuleType]:
+    """The modules of a package by name, each of them one kind of a section: its `Settings`, and
+    what they are for. So a kind is added by adding a file."""
+    names = sorted(module.name for module in pkgutil.iter_modules(path))
+    return {name: importlib.import_module(f"{package}.{name}") for name in names}
+
+
+# ---------------------------------------------------------------- reading
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> S:
+    """Settings from JSON text, or from a JSON or YAML file that `text` names.
+
+    Raises:
+        RlvfError: as `load_config`.
+    """
+    try:
+        if not text.lstrip().startswith("{"):
+            origin = text
+            text = Path(origin).read_text(encoding="utf-8")
+        raw = yaml.safe_load(text)
+    except OSError as error:
+        raise RlvfError(f"{origin}: cannot read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise RlvfError(
+            f"{origin}: not valid YAML or JSON: {' '.join(str(error).split())}"
+        ) from error
+    return validate(settings, raw, origin)
+
+
+def to_json(settings: Section | dict) -> str:
+    """One canonical line: keys sorted, so that reordering YAML changes nothing."""
+    raw = settings.model_dump(mode="json") if isinstance(settings, Section) else settings
+    return json.dumps(raw, sort_keys=True)
+
+
+def validate(settings: type[S], raw: Any, origin: str) -> S:
+    """A section from what YAML or JSON holds.
+
+    Raises:
+        RlvfError: one line that names `origin`, the key, what was given and what is allowed.
+    """
+    try:
+        return settings.model_validate(raw)
+    except ValidationError as error:
+        raise RlvfError(f"{origin}: {describe(error, raw)}") from error
+
+
+def describe(error: ValidationError, raw: Any) -> str:
+    """`key: what is wrong (given: ...)` for the first problem found."""
+    first = error.errors()[0]
+    # pydantic puts the kind of a section (hub, mini, ...) into its path; YAML has no such key.
+    path, place = [], raw
+    for part in first["loc"]:
+        if isinstance(place, dict) and part == place.get("kind") and part not in place:
+            continue
+        path.append(str(part))
+        try:
+            place = place[part]
+        except (KeyError, IndexError, TypeError):
+            place = None
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, KeyedError):
+        path.append(cause.key)
+        message = str(cause)
+    else:
+        message = describe_problem(first)
+    return f"{'.'.join(path)}: {message}"
