@@ -8,6 +8,7 @@ trainer     The same from where rewards are computed: a process that has loaded 
 endurance   Candidates of all kinds in one long run: what the sandbox takes up, from first to last.
 lint        Ruff over a batch of solutions, and one Ruff process for each.
 rewards     Which share of a real mini training is spent in rewards.
+planning    How long a dry run of Snakemake takes for a grid of a thousand jobs.
 
 The results are results.json, and results.md, which is made from it.
 """

