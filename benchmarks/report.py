@@ -111,7 +111,7 @@ def markdown(results: dict[str, Any]) -> str:
     if part := results.get("planning"):
         rows = [[_PLANNING[name], *_numbers(row, ".2f")] for name, row in part["ways"].items()]
         parts.append(
-            f"**Planning.** Seconds that a dry run takes for a grid of {part['jobs']} jobs, nothing "
+            f"**Planning.** Seconds that a dry run takes for a grid of {part['jobs']} jobs, none "
             f"of which is made yet; medians of {part['repeat']} repetitions:\n\n"
             + _table(["", "seconds", "lowest", "highest"], rows)
         )
