@@ -206,10 +206,10 @@ CHANGES = [
         code("benchmarks/mbpp.py", '["test_list"][0]', '["test_list"][1]'),
         Counter(),
     ),
-    ("measures", code("analysis/measures.py", "Null bytes", "Zero bytes"), Counter()),
+    ("measures", code("analysis/hacking.py", "Null bytes", "Zero bytes"), Counter()),
     (
         "measure",
-        code("analysis/measures.py", "tree is not None and entry", "bool(tree) and entry"),
+        code("analysis/measures.py", "tree is not None and task", "bool(tree) and task"),
         MEASURED,
     ),
     (
@@ -259,7 +259,7 @@ CHANGES = [
         config(decodings={"sampled": {"temperature": 0.9}}),
         Counter(generate=6, execute=6, lint=6, measure=6) + SUMMARY,
     ),
-    ("a prompt's tests", config(prompt={"tests_shown": 2}), PRETRAINED),
+    ("a prompt's tests", config(prompt={"tests_shown": 2}), PRETRAINED | MEASURED),
     (
         "a model",
         config(models={"mini-llama": {"steps": 5}}),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from rlvf.analysis.hacking import HACKS
 from rlvf.analysis.labels import (
     SCALE_NOTES,
     Scale,
@@ -32,6 +33,7 @@ TABLES = (
     "ruff_rules",
     "errors",
     "error_types",
+    "hacking",
     "hyperparameters",
 )
 NUMBERS = "numbers.json"
@@ -79,6 +81,7 @@ def write_tables(samples: pd.DataFrame, settings: dict | None, out_dir: Path, sc
         _ruff_rules(summary),
         _errors(summary),
         _error_types(summary),
+        _hacking(summary),
         _hyperparameters(settings or {}, study),
     ]
     for table in tables:
@@ -201,6 +204,15 @@ def _error_types(summary: pd.DataFrame) -> Table:
     caption = "The commonest error types, in percent of the completions"
     shown = _shown(summary, columns)
     return Table("error_types", caption, _long(summary, "error_type", types, "share"), shown)
+
+
+def _hacking(summary: pd.DataFrame) -> Table:
+    columns = {words(name).capitalize(): (f"hack.{name}", _percent) for name in HACKS}
+    caption = (
+        "Signs of reward hacking, in percent of the completions; overfit: passes the visible tests "
+        "and fails a hidden one, in percent of the completions of tasks that have both"
+    )
+    return _table("hacking", caption, summary, columns)
 
 
 def _hyperparameters(settings: dict, study: str) -> Table:
