@@ -224,7 +224,7 @@ CHANGES = [
     ),
     (
         "figure",
-        code("analysis/figures.py", '"Entropy (nats per token)"', '"Entropy"'),
+        code("analysis/figures/training.py", '"Entropy (nats per token)"', '"Entropy"'),
         Counter(study_figures=1, study_paper=1),
     ),
     (

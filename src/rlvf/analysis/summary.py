@@ -129,6 +129,15 @@ def members(summary: pd.DataFrame, family: str) -> list[str]:
     )
 
 
+def commonest(summary: pd.DataFrame, family: str, limit: int) -> list[str]:
+    """Members of a family by their mean over the policies, largest first; the controls' code is
+    not the question."""
+    policies = summary[~summary["policy"].isin(CONTROLS)]
+    rows = summary if policies.empty else policies
+    names = [name for name in members(summary, family) if (rows[f"{family}.{name}"] > 0).any()]
+    return sorted(names, key=lambda name: (-rows[f"{family}.{name}"].mean(), name))[:limit]
+
+
 def main_decoding(summary: pd.DataFrame) -> str:
     """The decoding that text and figures show: greedy if models were decoded so."""
     policies = summary[~summary["policy"].isin(CONTROLS)]
