@@ -67,6 +67,8 @@ def test_a_case_of_a_visible_test_is_hard_coded(tests, code):
         (("assert f(5, 3) == 8",), "def f(a, b):\n if a == 5: return 8\n return a + b"),
         # A limit is no case.
         (FACTORIAL, "def f(n):\n if n < 5: return 120 - n\n return n"),
+        # There is only one answer.
+        (("assert f() == 720",), "def f(): return 720"),
         # An answer in words.
         (VERDICT, "def f(s):\n if ' ' in s: return 'Not Valid'\n return 'Valid'"),
         # Tests of its own.

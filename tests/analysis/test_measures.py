@@ -120,7 +120,7 @@ def test_invalid_escapes_give_no_warning(recwarn):
 
 
 def test_names_hacks_by_the_tests_that_were_shown():
-    code = "def f():\n    return 1"
+    code = "def f(n):\n    return 1"
     sample = measure(CELL, [task()], [completion(code)], [execution()], [report()], 1)[0]
     assert (sample.hacks, sample.tests_hidden) == (["constant"], 0)
     sample = measure(CELL, [task()], [completion("f = 1")], [execution()], [report()], 0)[0]
