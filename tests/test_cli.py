@@ -124,6 +124,7 @@ def test_a_missing_line_is_found_where_the_files_are_joined(folder):
     cell = {"study": "s", "model": "m", "policy": "base", "seed": 1}
     files = (folder / f"{name}.jsonl" for name in ("completions", "executions", "ruff"))
     options = ["--tasks", folder / "tasks.jsonl", "--decoding", "greedy", *files]
+    options += ["--tests-shown", "1"]
     done = rlvf("measure", "--cell", json.dumps(cell), *options, "--out", folder / "samples.jsonl")
     assert_one_line_error(done, TASKS[2].task_id)
     assert not (folder / "samples.jsonl").exists()

@@ -159,6 +159,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("NAME", "COMPLETIONS", "EXECUTIONS", "RUFF"),
         help="one of the cell's decodings and its three files; once for each",
     )
+    sub.add_argument(
+        "--tests-shown",
+        type=_count,
+        required=True,
+        metavar="N",
+        help="the prompt showed the first N tests of each task",
+    )
     _out(sub, "samples.jsonl")
 
     sub = stage("tables", _tables, "Make the tables of a study from its samples.")
@@ -241,6 +248,14 @@ def _positive(number: type) -> Callable[[str], int | float]:
         return value
 
     return parse
+
+
+def _count(text: str) -> int:
+    """For argparse: a whole number, 0 or above."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be below 0, as is {text}")
+    return value
 
 
 # ---------------------------------------------------------------- tasks and models
@@ -392,6 +407,7 @@ def _measure(options: argparse.Namespace) -> None:
             read_jsonl(Path(completions), Completion),
             read_jsonl(Path(executions), Execution),
             read_jsonl(Path(ruff), LintReport),
+            options.tests_shown,
         )
     write_jsonl(options.out, samples)
 

@@ -32,6 +32,7 @@ Verdict = Literal[
 ]
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+Hack = Literal["hard_coded", "stub", "exit", "constant", "overfit"]
 
 
 class Record(BaseModel):
@@ -161,7 +162,8 @@ class Sample(DecodedCellId):
     """Everything measured about one completion: a row of every table.
 
     `findings` counts Ruff findings by severity, `rules` by rule code. `tokens` is None for
-    controls. `defines_entry_point` implies `parses`.
+    controls. `defines_entry_point` implies `parses`. `tests_hidden` counts the tests that the
+    prompt did not show. `hacks` are defined in rlvf.analysis.hacking.
     """
 
     task_id: str
@@ -170,6 +172,7 @@ class Sample(DecodedCellId):
     error_type: str | None
     tests_passed: int
     tests_total: int
+    tests_hidden: int
     tokens: int | None
     finish_reason: str | None
     characters: int
@@ -178,6 +181,7 @@ class Sample(DecodedCellId):
     defines_entry_point: bool
     findings: dict[Severity, int]
     rules: dict[str, int]
+    hacks: list[Hack]
 
 
 class TrainingStep(CellId):

@@ -24,6 +24,7 @@ def make_sample():
             "error_type": None,
             "tests_passed": 3 if passed else 0,
             "tests_total": 3,
+            "tests_hidden": 2,
             "tokens": None if control else 20,
             "finish_reason": None if control else "stop",
             "characters": 60,
@@ -32,6 +33,7 @@ def make_sample():
             "defines_entry_point": True,
             "findings": findings,
             "rules": {},
+            "hacks": [],
         }
         return Sample(**(values | changes))
 

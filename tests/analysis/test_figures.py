@@ -1,8 +1,24 @@
+from typing import get_args
+
 import matplotlib.pyplot as plt
 import pytest
 
-from rlvf.analysis.figures import FIGURES, write_figures
-from rlvf.analysis.summary import samples_frame
+from rlvf.analysis.figures import FIGURES, evaluation, training, write_figures
+from rlvf.analysis.figures.style import Look
+from rlvf.analysis.summary import main_cells, samples_frame, summarise
+from rlvf.records import Verdict
+
+LOOK = Look(["grpo", "gspo"], ["tests", "ruff"])
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def cells_of(samples):
+    return main_cells(summarise(samples_frame(samples)))
 
 
 def test_writes_every_figure_alike_each_time(study, steps, tmp_path):
@@ -26,3 +42,84 @@ def test_controls_alone_without_logs_are_enough(make_sample, tmp_path):
 def test_mini_figures_have_a_footnote(make_sample, tmp_path):
     write_figures(samples_frame([make_sample(1, "reference")]), [], tmp_path, "mini")
     assert plt.imread(tmp_path / "length.png").shape[0] > 200
+
+
+def test_no_curve_leaves_its_panel(steps):
+    longer = [
+        step.model_copy(update={"model": "other", "entropy": 2 * step.entropy}) for step in steps
+    ]
+    figure = training.entropy(training.per_generation([*steps, *longer]), LOOK)
+    top = max(max(line.get_ydata()) for ax in figure.axes for line in ax.lines)
+    assert top == 1.0
+    assert all(ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > top for ax in figure.axes)
+
+
+@pytest.mark.parametrize(("generations", "label"), [(20, "Generation"), (60, "mean of 3")])
+def test_long_runs_are_smoothed_and_say_so(steps, generations, label):
+    # Up and down from one generation to the next: a mean of three shrinks that.
+    log = training.per_generation(
+        [
+            steps[0].model_copy(
+                update={"step": i, "generation": i, "completion_length": 10.0 + i % 2}
+            )
+            for i in range(generations)
+        ]
+    )
+    ax = training.length(log, LOOK).axes[0]
+    assert label in ax.get_xlabel()
+    inner = ax.lines[0].get_ydata()[1:-1]
+    assert max(inner) - min(inner) == pytest.approx(1 if generations == 20 else 1 / 3)
+
+
+def test_a_reward_and_an_algorithm_differ_without_colour():
+    looks = [
+        {**LOOK.reward(reward), **LOOK.algorithm(algorithm)}
+        for reward in LOOK.rewards
+        for algorithm in LOOK.algorithms
+    ]
+    assert len({(look["marker"], look["fillstyle"]) for look in looks}) == len(looks)
+
+
+def test_stacked_parts_differ_without_colour(make_sample):
+    verdicts = [(verdict, None) for verdict in get_args(Verdict) if verdict != "runtime_error"]
+    verdicts += [
+        ("runtime_error", name) for name in ("KeyError", "NameError", "OSError", "TypeError")
+    ]
+    samples = [
+        make_sample(i, verdict=verdict, error_type=name)
+        for i, (verdict, name) in enumerate(verdicts)
+    ]
+    for draw, count in ((evaluation.errors, 12), (evaluation.severity, 3)):
+        parts = {
+            (patch.get_hatch(), round(_lightness(patch.get_facecolor()), 1))
+            for patch in draw(cells_of(samples)).legends[0].get_patches()
+        }
+        assert len(parts) == count
+
+
+def _lightness(colour):
+    red, green, blue, _ = colour
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+@pytest.mark.parametrize(("of_base", "of_trained", "filling"), [(2, 0, "full"), (0, 2, "none")])
+def test_a_rules_dot_says_whether_findings_became_fewer(make_sample, of_base, of_trained, filling):
+    samples = [
+        make_sample(1, rules={"F401": of_base}),
+        make_sample(1, "grpo-tests", rules={"F401": of_trained}),
+    ]
+    (dot,) = evaluation.rules(cells_of(samples)).axes[0].lines
+    assert dot.get_fillstyle() == filling
+
+
+def test_rules_without_a_base_have_no_change(make_sample):
+    samples = [make_sample(1, "grpo-tests", rules={"F401": 1})]
+    assert not evaluation.rules(cells_of(samples)).axes
+
+
+@pytest.mark.parametrize(("seeds", "bars"), [([0], 0), ([0, 1], 1)])
+def test_error_bars_need_several_seeds(make_sample, seeds, bars):
+    samples = [make_sample(1, "grpo-tests", seed=seed, passed=seed == 0) for seed in seeds]
+    ax = evaluation.pass_at_1(cells_of(samples), LOOK).axes[0]
+    drawn = [container for container in ax.containers if getattr(container, "has_yerr", False)]
+    assert len(drawn) == bars

@@ -52,7 +52,7 @@ def report(name="t/1", sample_id=0, codes=()):
 
 
 def measure_code(code):
-    return measure(CELL, [task()], [completion(code)], [execution()], [report()])[0]
+    return measure(CELL, [task()], [completion(code)], [execution()], [report()], 1)[0]
 
 
 def test_joins_what_the_stages_found():
@@ -62,6 +62,7 @@ def test_joins_what_the_stages_found():
         [completion("f = 1")],
         [execution()],
         [report(codes=["F401", "E722", "F401"])],
+        tests_shown=1,
     )[0]
     assert sample.findings == {"error": 3, "warning": 0, "info": 0}
     assert sample.rules == {"E722": 1, "F401": 2}
@@ -105,12 +106,12 @@ def test_pathological_code_does_not_parse(code):
 
 def test_no_code_does_not_parse():
     no_code = Completion(task_id="t/1", sample_id=0, completion="", code=None)
-    assert not measure(CELL, [task()], [no_code], [execution()], [report()])[0].parses
+    assert not measure(CELL, [task()], [no_code], [execution()], [report()], 1)[0].parses
 
 
 def test_extracts_the_code_where_the_completion_has_none():
     text = Completion(task_id="t/1", sample_id=0, completion="```python\nf = 1\n```")
-    assert measure(CELL, [task()], [text], [execution()], [report()])[0].defines_entry_point
+    assert measure(CELL, [task()], [text], [execution()], [report()], 1)[0].defines_entry_point
 
 
 def test_invalid_escapes_give_no_warning(recwarn):
@@ -118,10 +119,18 @@ def test_invalid_escapes_give_no_warning(recwarn):
     assert not recwarn.list
 
 
+def test_names_hacks_by_the_tests_that_were_shown():
+    code = "def f(n):\n    return 1"
+    sample = measure(CELL, [task()], [completion(code)], [execution()], [report()], 1)[0]
+    assert (sample.hacks, sample.tests_hidden) == (["constant"], 0)
+    sample = measure(CELL, [task()], [completion("f = 1")], [execution()], [report()], 0)[0]
+    assert (sample.hacks, sample.tests_hidden) == ([], 1)
+
+
 def test_keeps_infrastructure_errors():
     failed = execution(verdict="infrastructure_error")
     assert (
-        measure(CELL, [task()], [completion("f = 1")], [failed], [report()])[0].verdict
+        measure(CELL, [task()], [completion("f = 1")], [failed], [report()], 1)[0].verdict
         == "infrastructure_error"
     )
 
@@ -141,7 +150,7 @@ TWO = [completion("f = 1", "t/1"), completion("f = 1", "t/2")]
 )
 def test_incomplete_completions_are_refused(completions, message):
     with pytest.raises(RlvfError, match=message):
-        measure(CELL, TWO_TASKS, completions, [], [])
+        measure(CELL, TWO_TASKS, completions, [], [], 1)
 
 
 @pytest.mark.parametrize(
@@ -158,4 +167,4 @@ def test_incomplete_completions_are_refused(completions, message):
 )
 def test_files_that_do_not_match_are_refused(executions, reports, message):
     with pytest.raises(RlvfError, match=message):
-        measure(CELL, TWO_TASKS, TWO, executions, reports)
+        measure(CELL, TWO_TASKS, TWO, executions, reports, 1)

@@ -221,10 +221,10 @@ CHANGES = [
     ),
     ("a new benchmark", new_kind("benchmarks", "mbpp"), Counter()),
     ("a new reward component", new_kind("rewards", "ruff"), Counter()),
-    ("measures", code("analysis/measures.py", "Null bytes", "Zero bytes"), Counter()),
+    ("measures", code("analysis/hacking.py", "Null bytes", "Zero bytes"), Counter()),
     (
         "measure",
-        code("analysis/measures.py", "tree is not None and entry", "bool(tree) and entry"),
+        code("analysis/measures.py", "tree is not None and task", "bool(tree) and task"),
         MEASURED,
     ),
     (
@@ -239,7 +239,7 @@ CHANGES = [
     ),
     (
         "figure",
-        code("analysis/figures.py", '"Entropy (nats per token)"', '"Entropy"'),
+        code("analysis/figures/training.py", '"Entropy (nats per token)"', '"Entropy"'),
         Counter(study_figures=1, study_paper=1),
     ),
     (
@@ -274,7 +274,7 @@ CHANGES = [
         config(decodings={"sampled": {"temperature": 0.9}}),
         Counter(generate=6, execute=6, lint=6, measure=6) + SUMMARY,
     ),
-    ("a prompt's tests", config(prompt={"tests_shown": 2}), PRETRAINED),
+    ("a prompt's tests", config(prompt={"tests_shown": 2}), PRETRAINED | MEASURED),
     (
         "a model",
         config(models={"mini-llama": {"steps": 5}}),

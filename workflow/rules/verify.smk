@@ -61,9 +61,10 @@ rule measure:
     params:
         stamps=stamps("measure"),
         cell=lambda w: to_json(dict(w) | {"seed": int(w.seed)}),
+        tests_shown=CONFIG.prompt.tests_shown,
         decodings=lambda w: " ".join(
             f"--decoding {name} {' '.join(files)}" for name, files in decoded(w).items()
         ),
     shell:
         "rlvf measure --cell {params.cell:q} --tasks {input.tasks} {params.decodings}"
-        " --out {output} 2> {log}"
+        " --tests-shown {params.tests_shown} --out {output} 2> {log}"

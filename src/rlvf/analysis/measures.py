@@ -1,9 +1,9 @@
 """From what the stages found out about each completion to one row per completion."""
 
 import ast
-import warnings
 from collections import Counter
 
+from rlvf.analysis.hacking import hacks_of, parse_code
 from rlvf.errors import RlvfError
 from rlvf.prompts import code_of
 from rlvf.records import (
@@ -23,37 +23,39 @@ def measure(
     completions: list[Completion],
     executions: list[Execution],
     reports: list[LintReport],
+    tests_shown: int,
 ) -> list[Sample]:
     """One Sample per completion, in the completions' order.
 
     A sample whose verdict is `infrastructure_error` is kept: the summary leaves it out of every
     rate and counts it. `characters` is the length of the raw completion, `lines` of its code.
+    `tests_shown` is how many of a task's first tests the prompt showed.
 
     Raises:
         RlvfError: the files do not belong together; names the first task where they differ.
     """
-    entry_points = {task.task_id: task.entry_point for task in tasks}
+    by_id = {task.task_id: task for task in tasks}
     keys = [(item.task_id, item.sample_id) for item in completions]
-    _check_complete(keys, entry_points)
+    _check_complete(keys, by_id)
     _check_same(keys, executions, "executions", "rlvf execute")
     _check_same(keys, reports, "Ruff reports", "rlvf lint")
     return [
-        _sample(cell, entry_points[completion.task_id], completion, execution, report)
+        _sample(cell, by_id[completion.task_id], completion, execution, report, tests_shown)
         for completion, execution, report in zip(completions, executions, reports, strict=True)
     ]
 
 
-def _check_complete(keys: list[tuple[str, int]], entry_points: dict[str, str]) -> None:
+def _check_complete(keys: list[tuple[str, int]], tasks: dict[str, Task]) -> None:
     remedy = "; generate the completions again from this tasks file"
     repeated = next((key for key, count in Counter(keys).items() if count > 1), None)
     if repeated:
         raise RlvfError(f"completions: {repeated[0]} has sample {repeated[1]} twice{remedy}")
     counts = Counter(task_id for task_id, _ in keys)
     for task_id in counts:
-        if task_id not in entry_points:
+        if task_id not in tasks:
             raise RlvfError(f"completions: {task_id} is not in the tasks{remedy}")
     expected = max(counts.values(), default=0)
-    for task_id in entry_points:
+    for task_id in tasks:
         if not counts[task_id]:
             raise RlvfError(f"completions: {task_id} has none{remedy}")
         if counts[task_id] != expected:
@@ -81,12 +83,13 @@ def _check_same(
 
 def _sample(
     cell: DecodedCellId,
-    entry_point: str,
+    task: Task,
     completion: Completion,
     execution: Execution,
     report: LintReport,
+    tests_shown: int,
 ) -> Sample:
-    tree = _parse(code_of(completion))
+    tree = parse_code(code_of(completion))
     return Sample(
         **cell.model_dump(),
         task_id=completion.task_id,
@@ -95,28 +98,17 @@ def _sample(
         error_type=execution.error_type,
         tests_passed=execution.passed,
         tests_total=execution.total,
+        tests_hidden=max(len(task.tests) - tests_shown, 0),
         tokens=completion.tokens,
         finish_reason=completion.finish_reason,
         characters=len(completion.completion),
         lines=report.lines,
         parses=tree is not None,
-        defines_entry_point=tree is not None and entry_point in _top_level_names(tree),
+        defines_entry_point=tree is not None and task.entry_point in _top_level_names(tree),
         findings={severity: report.counts.get(severity, 0) for severity in SEVERITIES},
         rules=dict(sorted(Counter(d.code for d in report.diagnostics).items())),
+        hacks=hacks_of(tree, task, execution.tests, tests_shown),
     )
-
-
-def _parse(code: str | None) -> ast.Module | None:
-    if code is None:
-        return None
-    with warnings.catch_warnings():
-        # Untrusted code is full of invalid escapes; they are Ruff's business, not the terminal's.
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(code)
-        # Null bytes are a ValueError in some versions; deep nesting exhausts the parser.
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 def _top_level_names(tree: ast.Module) -> set[str]:

@@ -17,6 +17,7 @@ in no metric; the column `infrastructure_errors` counts them.
 | `rule.CODE` | findings of one Ruff rule per completion |
 | `verdict.V`, `error_type.E` | shares of completions |
 | `outcome.O` | shares by verdict, `runtime_error` divided by type: `runtime_error:TypeError` |
+| `hack.H` | shares of completions, see `rlvf.analysis.hacking`; `overfit` where it is defined |
 | `seeds`, `tasks`, `samples` | how many; `samples` over all seeds, scored or not |
 """
 
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rlvf.analysis.hacking import HACKS
 from rlvf.analysis.labels import cell_key
 from rlvf.config import CONTROLS
 from rlvf.errors import RlvfError
@@ -127,6 +129,15 @@ def members(summary: pd.DataFrame, family: str) -> list[str]:
     )
 
 
+def commonest(summary: pd.DataFrame, family: str, limit: int) -> list[str]:
+    """Members of a family by their mean over the policies, largest first; the controls' code is
+    not the question."""
+    policies = summary[~summary["policy"].isin(CONTROLS)]
+    rows = summary if policies.empty else policies
+    names = [name for name in members(summary, family) if (rows[f"{family}.{name}"] > 0).any()]
+    return sorted(names, key=lambda name: (-rows[f"{family}.{name}"].mean(), name))[:limit]
+
+
 def main_decoding(summary: pd.DataFrame) -> str:
     """The decoding that text and figures show: greedy if models were decoded so."""
     policies = summary[~summary["policy"].isin(CONTROLS)]
@@ -174,6 +185,13 @@ def _metrics(group: pd.DataFrame) -> dict[str, float]:
     for counts in scored["rules"]:
         rules.update(counts)
     metrics |= {f"rule.{code}": count / len(scored) for code, count in rules.items()}
+    hacks = pd.DataFrame(
+        {name: [name in found for found in scored["hacks"]] for name in HACKS}, index=scored.index
+    )
+    hidden = scored["tests_hidden"]
+    judged = (hidden > 0) & (hidden < scored["tests_total"])
+    metrics |= {f"hack.{name}": float(hacks[name].mean()) for name in HACKS}
+    metrics["hack.overfit"] = float(hacks.loc[judged, "overfit"].mean())
     runtime = (scored["verdict"] == "runtime_error") & scored["error_type"].notna()
     for family, values in (
         ("verdict", scored["verdict"]),

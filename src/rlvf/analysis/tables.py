@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from rlvf.analysis.hacking import HACKS
 from rlvf.analysis.labels import (
     SCALE_NOTES,
     Scale,
@@ -19,7 +20,14 @@ from rlvf.analysis.labels import (
     split_policy,
     words,
 )
-from rlvf.analysis.summary import ROW, main_cells, main_decoding, members, summarise
+from rlvf.analysis.summary import (
+    ROW,
+    commonest,
+    main_cells,
+    main_decoding,
+    members,
+    summarise,
+)
 from rlvf.config import CONTROLS
 from rlvf.files import atomic_writer
 from rlvf.records import SEVERITIES
@@ -32,6 +40,7 @@ TABLES = (
     "ruff_rules",
     "errors",
     "error_types",
+    "hacking",
     "hyperparameters",
 )
 NUMBERS = "numbers.json"
@@ -79,6 +88,7 @@ def write_tables(samples: pd.DataFrame, settings: dict | None, out_dir: Path, sc
         _ruff_rules(summary),
         _errors(summary),
         _error_types(summary),
+        _hacking(summary),
         _hyperparameters(settings or {}, study),
     ]
     for table in tables:
@@ -174,7 +184,7 @@ def _ruff(summary: pd.DataFrame) -> Table:
 
 
 def _ruff_rules(summary: pd.DataFrame) -> Table:
-    chosen = _commonest(summary, "rule", _COMMONEST_RULES)
+    chosen = commonest(summary, "rule", _COMMONEST_RULES)
     columns = {code: (f"rule.{code}", show_number) for code in chosen}
     caption = "Findings per completion of the Ruff rules that base and trained policies break most"
     shown = _shown(summary, columns)
@@ -196,11 +206,20 @@ def _error_types(summary: pd.DataFrame) -> Table:
     types = members(summary, "error_type")
     columns = {
         name: (f"error_type.{name}", _percent)
-        for name in _commonest(summary, "error_type", _COMMONEST_ERROR_TYPES)
+        for name in commonest(summary, "error_type", _COMMONEST_ERROR_TYPES)
     }
     caption = "The commonest error types, in percent of the completions"
     shown = _shown(summary, columns)
     return Table("error_types", caption, _long(summary, "error_type", types, "share"), shown)
+
+
+def _hacking(summary: pd.DataFrame) -> Table:
+    columns = {words(name).capitalize(): (f"hack.{name}", _percent) for name in HACKS}
+    caption = (
+        "Signs of reward hacking, in percent of the completions; overfit: passes the visible tests "
+        "and fails a hidden one, in percent of the completions of tasks that have both"
+    )
+    return _table("hacking", caption, summary, columns)
 
 
 def _hyperparameters(settings: dict, study: str) -> Table:
@@ -274,14 +293,6 @@ def _long(summary: pd.DataFrame, family: str, chosen: list[str], value: str) -> 
     ]
     data = pd.concat(parts) if parts else pd.DataFrame(columns=names)
     return data[[*ROW, family, value, f"{value}_sd", "seeds"]].sort_index(kind="stable")
-
-
-def _commonest(summary: pd.DataFrame, family: str, limit: int) -> list[str]:
-    """Members by their mean over the policies; the controls' code is not the question."""
-    policies = summary[~summary["policy"].isin(CONTROLS)]
-    rows = summary if policies.empty else policies
-    names = [name for name in members(summary, family) if (rows[f"{family}.{name}"] > 0).any()]
-    return sorted(names, key=lambda name: (-rows[f"{family}.{name}"].mean(), name))[:limit]
 
 
 def _missing(value: float | None) -> bool:

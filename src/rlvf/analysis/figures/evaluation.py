@@ -1,0 +1,262 @@
+"""Figures of the evaluation: a panel for each model, the controls in each of them."""
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import PercentFormatter
+
+from rlvf.analysis.figures.style import (
+    BLACK,
+    BLUE,
+    DARK,
+    GREEN,
+    GREY,
+    ORANGE,
+    PANEL_HEIGHT,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    YELLOW,
+    Look,
+    legend,
+    model_panels,
+    nothing,
+)
+from rlvf.analysis.labels import is_trained, policy_key, split_policy, words
+from rlvf.analysis.summary import commonest, main_decoding, members
+from rlvf.config import CONTROLS, NO_MODEL
+from rlvf.records import SEVERITIES
+
+# Of a part of a stacked bar: colour, hatch, the hatch's colour. Plain parts differ in lightness.
+_Part = tuple[str, str, str]
+_SEVERITY_PARTS: dict[str, _Part] = {
+    "error": (VERMILLION, "", "white"),
+    "warning": (ORANGE, "////", BLACK),
+    "info": ("#C6E5F8", "", "white"),
+}
+_VERDICT_PARTS: dict[str, _Part] = {
+    "passed": (GREEN, "", "white"),
+    "wrong_answer": (ORANGE, "////", BLACK),
+    "syntax_error": (VERMILLION, "xxxx", "white"),
+    "timeout": (PURPLE, "\\\\\\\\", BLACK),
+    "no_code": (DARK, "", "white"),
+    "out_of_memory": (YELLOW, "----", BLACK),
+    "crashed": ("#8C6D1F", "++++", "white"),
+    "blocked": (GREY, "oooo", BLACK),
+}
+# Runtime errors are divided by type, in shades of one colour; the rest of them is the last shade.
+_RUNTIME_PARTS: tuple[_Part, ...] = (
+    (BLUE, "....", "white"),
+    (SKY, "", "white"),
+    ("#9BD3F5", "", "white"),
+)
+_OTHER_RUNTIME_PART: _Part = ("#D9EEFB", "", "white")
+
+_RULES_SHOWN = 12
+# In points: of the largest change of a rule.
+_LARGEST_DOT = 10.0
+
+
+def pass_at_1(cells: pd.DataFrame, look: Look) -> Figure:
+    """A bar for each trained policy, grouped by reward; base is a line."""
+    models = [model for model in cells["model"].unique() if model != NO_MODEL]
+    if not models:
+        return nothing("only controls were evaluated")
+    figure, axes = model_panels(models, PANEL_HEIGHT + 0.3)
+    width = min(0.4, 0.8 / max(len(look.algorithms), 1))
+    base_line = {"color": BLACK, "linestyle": "--", "linewidth": 0.9}
+    for ax, model in zip(axes, models, strict=True):
+        rows = cells[cells["model"] == model].set_index("policy")
+        for i, algorithm in enumerate(look.algorithms):
+            for j, reward in enumerate(look.rewards):
+                if (policy := f"{algorithm}-{reward}") not in rows.index:
+                    continue
+                x = j + (i - (len(look.algorithms) - 1) / 2) * width
+                value = rows.at[policy, "pass@1"]
+                ax.bar(x, value, width * 0.92, **look.bar(algorithm, reward))
+                error = _error(rows.loc[policy], "pass@1")
+                ax.errorbar(x, value, error, fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5)
+        if "base" in rows.index:
+            ax.axhline(rows.at["base", "pass@1"], **base_line)
+        ax.set_xticks(range(len(look.rewards)), look.rewards)
+        ax.set_xlim(-0.6, max(len(look.rewards), 1) - 0.4)
+        ax.grid(False, axis="x")
+        _share_axis(ax)
+        ax.set_xlabel("Reward")
+    axes[0].set_ylabel(f"pass@1, {main_decoding(cells)}")
+    handles = [Patch(label=name.upper(), **look.bar(name)) for name in look.algorithms]
+    legend(figure, [*handles, Line2D([], [], label="base", **base_line)])
+    return figure
+
+
+def tradeoff(cells: pd.DataFrame, look: Look) -> Figure:
+    """A point for each policy: pass@1 against Ruff findings."""
+    models = [model for model in cells["model"].unique() if model != NO_MODEL] or [NO_MODEL]
+    figure, axes = model_panels(models, PANEL_HEIGHT + 0.4)
+    for ax, model in zip(axes, models, strict=True):
+        # A control belongs beside every model.
+        for row in cells[cells["model"].isin([model, NO_MODEL])].to_dict("records"):
+            x, y = row["findings"], row["pass@1"]
+            style = _point(row["policy"], look)
+            errors = _error(row, "pass@1"), _error(row, "findings")
+            ax.errorbar(x, y, *errors, fmt="none", ecolor=style["color"], elinewidth=0.7)
+            # Nothing is clipped: the controls lie on the axes.
+            ax.plot(x, y, **style, clip_on=False, zorder=3)
+        ax.set_xlabel("Ruff findings per completion")
+        ax.set_xlim(left=0)
+        _share_axis(ax)
+    axes[0].set_ylabel(f"pass@1, {main_decoding(cells)}")
+    others = [name for name in (*CONTROLS, "base") if name in set(cells["policy"])]
+    handles = [Line2D([], [], label=name, **_point(name, look)) for name in others]
+    for name in look.rewards:
+        handles.append(Line2D([], [], label=f"reward: {name}", **look.reward(name), linestyle=""))
+    for name in look.algorithms:
+        style = look.algorithm(name) | {"linestyle": "", "marker": "o", "color": DARK}
+        handles.append(Line2D([], [], label=name.upper(), **style))
+    legend(figure, handles)
+    return figure
+
+
+def _point(policy: str, look: Look) -> dict[str, Any]:
+    algorithm, reward = split_policy(policy)
+    if policy in CONTROLS:
+        marker = "Dp"[CONTROLS.index(policy)]
+        return {"color": GREY, "marker": marker, "markersize": 7.5, "mfc": "none", "linestyle": ""}
+    if algorithm is None:
+        return {"color": BLACK, "marker": "*", "markersize": 8, "linestyle": ""}
+    return look.reward(reward) | look.algorithm(algorithm) | {"linestyle": "", "markersize": 5.5}
+
+
+def _share_axis(ax: Axes) -> None:
+    ax.set_ylim(0, 1.02)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+
+
+def _error(row: pd.Series | dict[Hashable, Any], metric: str) -> float | None:
+    """What error bars show, here and nowhere else: the standard deviation over seeds. None where
+    there is one seed."""
+    deviation = row[f"{metric}_sd"]
+    return None if math.isnan(deviation) else deviation
+
+
+# ---------------------------------------------------------------- profiles
+
+
+def errors(cells: pd.DataFrame) -> Figure:
+    """Shares of completions by verdict, runtime errors by type."""
+    shares = {name: cells[f"outcome.{name}"] for name in members(cells, "outcome")}
+    shares = {name: share for name, share in shares.items() if (share > 0).any()}
+    types = sorted(
+        (name for name in shares if name not in _VERDICT_PARTS),
+        key=lambda name: (-shares[name].sum(), name),
+    )
+    looks = _VERDICT_PARTS | dict(zip(types, _RUNTIME_PARTS, strict=False))
+    parts = {name: (shares[name], look) for name, look in looks.items() if name in shares}
+    if rest := types[len(_RUNTIME_PARTS) :]:
+        others = pd.DataFrame({name: shares[name] for name in rest}).sum(axis=1)
+        parts["other runtime error"] = (others, _OTHER_RUNTIME_PART)
+    figure = _stacked(cells, parts, f"Share of completions, {main_decoding(cells)}")
+    for ax in figure.axes:
+        ax.set_xlim(0, 1)
+        ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    return figure
+
+
+def severity(cells: pd.DataFrame) -> Figure:
+    """Ruff findings per completion by severity."""
+    parts = {name: (cells[f"findings.{name}"], _SEVERITY_PARTS[name]) for name in SEVERITIES}
+    return _stacked(cells, parts, f"Ruff findings per completion, {main_decoding(cells)}")
+
+
+def _stacked(cells: pd.DataFrame, parts: dict[str, tuple[pd.Series, _Part]], label: str) -> Figure:
+    """A horizontal bar for each policy."""
+    models = [model for model in cells["model"].unique() if model != NO_MODEL] or [NO_MODEL]
+    policies = sorted(cells["policy"].unique(), key=policy_key, reverse=True)
+    handles = [
+        Patch(facecolor=colour, hatch=hatch, edgecolor=lines, linewidth=0, label=_part_label(name))
+        for name, (_, (colour, hatch, lines)) in parts.items()
+    ]
+    figure, axes = model_panels(models, 0.19 * len(policies) + 0.7)
+    for ax, model in zip(axes, models, strict=True):
+        chosen = cells[cells["model"].isin([model, NO_MODEL])]
+        places = chosen["policy"].map(policies.index)
+        left = pd.Series(0.0, index=chosen.index)
+        for values, (colour, hatch, lines) in parts.values():
+            width = values[chosen.index].fillna(0.0)
+            place = {"y": places, "width": width, "height": 0.75, "left": left}
+            ax.barh(**place, facecolor=colour, hatch=hatch, edgecolor=lines, linewidth=0)
+            ax.barh(**place, fill=False, edgecolor="white", linewidth=0.5)
+            left = left + width
+        ax.set_yticks(range(len(policies)), policies)
+        ax.grid(False, axis="y")
+        ax.set_xlabel(label)
+    legend(figure, handles)
+    return figure
+
+
+def _part_label(name: str) -> str:
+    """Error types are named by untrusted code: no mathematics, and not too long."""
+    verdict, colon, error_type = name.partition(":")
+    return error_type.replace("$", r"\$")[:24] if colon else words(verdict)
+
+
+# ---------------------------------------------------------------- rules
+
+
+def rules(cells: pd.DataFrame) -> Figure:
+    """The commonest Ruff rules: findings of base, and a dot for what each trained policy changed.
+    The dot's area is the change, its filling the direction."""
+    with_base = cells[cells["policy"] == "base"].set_index("model")
+    trained = cells[cells["policy"].map(is_trained) & cells["model"].isin(with_base.index)]
+    codes = commonest(cells, "rule", _RULES_SHOWN)
+    if trained.empty or not codes:
+        return nothing("no trained policy beside its base, or no findings")
+    policies = sorted(trained["policy"].unique(), key=policy_key)
+    changes = {
+        code: trained[f"rule.{code}"] - trained["model"].map(with_base[f"rule.{code}"])
+        for code in codes
+    }
+    slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    largest = max(change.abs().max() for change in changes.values())
+    models = [model for model in cells["model"].unique() if model in set(trained["model"])]
+    figure, axes = model_panels(models, 0.19 * len(codes) + 1.3)
+    for ax, model in zip(axes, models, strict=True):
+        rows = trained[trained["model"] == model]
+        for y, code in enumerate(codes):
+            ax.text(
+                0, y, f"{with_base.at[model, f'rule.{code}']:.2f}", ha="center", va="center", size=7
+            )
+            for row in rows.itertuples():
+                change = changes[code][row.Index]
+                ax.plot(1 + policies.index(row.policy), y, **_dot(change, largest))
+        ax.set_xticks(range(len(policies) + 1), ["base", *policies], **slanted)
+        ax.set_yticks(range(len(codes)), codes)
+        ax.set_xlim(-0.7, len(policies) + 0.6)
+        ax.set_ylim(len(codes) - 0.4, -0.6)
+        ax.set_xlabel(
+            f"Findings per completion, {main_decoding(cells)}:\nbase, and change against it"
+        )
+    axes[0].set_ylabel("Ruff rule")
+    legend(
+        figure,
+        [
+            Line2D([], [], label=f"{change:+.2f}".replace("-", "−"), **_dot(change, largest))
+            for change in (-largest, -largest / 4, largest / 4, largest)
+        ],
+    )
+    return figure
+
+
+def _dot(change: float, largest: float) -> dict[str, Any]:
+    """Fewer findings are a filled dot, more of them a ring."""
+    size = _LARGEST_DOT * math.sqrt(abs(change) / largest) if largest else 0.0
+    colour = BLUE if change < 0 else VERMILLION
+    filling = "full" if change < 0 else "none"
+    style = {"marker": "o", "linestyle": "", "color": colour, "fillstyle": filling}
+    return style | {"markersize": size, "markeredgewidth": 1.0 if size > 1 else 0.0}

@@ -1,0 +1,175 @@
+"""How figures look.
+
+A reward keeps its colour and marker, an algorithm its line style, filling and hatch, in every
+figure. Colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; what
+they tell, markers, hatches or places tell as well, for print in grey. Figures have the size at
+which the paper sets them, so that no text in it is smaller than 6.5 points.
+"""
+
+import io
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from rlvf.analysis.labels import SCALE_NOTES, Scale, model_label
+from rlvf.files import atomic_writer
+
+# In inches: 85 % of the text of an A4 page, and a column of one.
+TEXT_WIDTH = 5.9
+COLUMN_WIDTH = 3.3
+PANEL_HEIGHT = 1.7
+
+BLACK, DARK, GREY = "#000000", "#444444", "#999999"
+ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, YELLOW)
+MARKERS = ("o", "^", "s", "v", "P", "X", "d")
+_LINE_STYLES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+_FILLINGS = ("full", "none", "left", "top")
+_HATCHES = ("", "////", "....", "xxxx")
+
+_STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E5E5E5",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 4.5,
+    "lines.markeredgewidth": 1.0,
+    "hatch.linewidth": 0.5,
+    "pdf.fonttype": 42,
+    "figure.constrained_layout.use": True,
+}
+
+
+def styled() -> AbstractContextManager:
+    """Where this is entered, figures are drawn in the style."""
+    return plt.rc_context(_STYLE)
+
+
+class Look:
+    """The look of each reward and algorithm of a study, as arguments of matplotlib."""
+
+    def __init__(self, algorithms: list[str], rewards: list[str]) -> None:
+        self.algorithms, self.rewards = algorithms, rewards
+
+    def reward(self, name: str) -> dict[str, Any]:
+        """Of lines and points."""
+        place = self._place(self.rewards, name)
+        return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+
+    def algorithm(self, name: str) -> dict[str, Any]:
+        """Of lines and points."""
+        place = self._place(self.algorithms, name)
+        return {
+            "linestyle": _LINE_STYLES[place % len(_LINE_STYLES)],
+            "fillstyle": _FILLINGS[place % len(_FILLINGS)],
+            "markerfacecoloralt": "white",
+        }
+
+    def bar(self, algorithm: str, reward: str | None = None) -> dict[str, Any]:
+        """Of bars; grey where they are of no reward in particular."""
+        colour = GREY if reward is None else self.reward(reward)["color"]
+        hatch = _HATCHES[self._place(self.algorithms, algorithm) % len(_HATCHES)]
+        return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
+
+    @staticmethod
+    def _place(names: list[str], name: str) -> int:
+        # A run that was trained and not evaluated yet takes the next free look.
+        return names.index(name) if name in names else len(names)
+
+
+# ---------------------------------------------------------------- parts of figures
+
+
+def model_panels(models: list[str], height: float) -> tuple[Figure, Sequence[Axes]]:
+    """A panel for each model on common axes: one fits a column, more take the text's width."""
+    figure, axes = plt.subplots(
+        *(1, len(models)),
+        figsize=(panels_width(len(models)), height),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for ax, model in zip(axes[0], models, strict=True):
+        ax.set_title(model_label(model))
+    return figure, axes[0]
+
+
+def panels_width(panels: int) -> float:
+    return COLUMN_WIDTH if panels == 1 else TEXT_WIDTH
+
+
+def legend(figure: Figure, handles: list[Line2D | Patch]) -> None:
+    """One legend above the panels, in as many rows as the width asks for, by which the figure
+    grows."""
+    if not handles:
+        return
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    # In inches, at 7 points: of a character, and of a handle with its gaps.
+    room = int(figure.get_figwidth() / (0.055 * longest + 0.5))
+    rows = math.ceil(len(handles) / max(room, 1))
+    columns = math.ceil(len(handles) / rows)
+    figure.set_figheight(figure.get_figheight() + 0.16 * rows)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, columnspacing=1.2)
+
+
+def nothing(text: str) -> Figure:
+    """A figure that says why it is empty."""
+    figure = plt.figure(figsize=(COLUMN_WIDTH, 1.0))
+    figure.text(0.5, 0.6, text, ha="center", va="center")
+    return figure
+
+
+# ---------------------------------------------------------------- writing
+
+
+def save(figure: Figure, out_dir: Path, name: str, scale: Scale) -> None:
+    """Write NAME.pdf and NAME.png, at mini scale with a note, and forget the figure."""
+    if scale == "mini":
+        _note(figure, SCALE_NOTES[scale])
+    # Dates and versions in the files would make equal figures differ.
+    metadata = {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+    metadata["png"] = {"Software": None}
+    for suffix, entries in metadata.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, dpi=200, metadata=entries)
+        with atomic_writer(out_dir / f"{name}.{suffix}") as file:
+            file.buffer.write(buffer.getvalue())
+    plt.close(figure)
+
+
+def _note(figure: Figure, text: str) -> None:
+    """A footnote below everything else."""
+    width, height = figure.get_size_inches()
+    room = 0.16 if width > COLUMN_WIDTH else 0.27
+    figure.set_size_inches(width, height + room)
+    share = room / (height + room)
+    figure.get_layout_engine().set(rect=(0, share, 1, 1 - share))
+    wrapped = text if width > COLUMN_WIDTH else text.replace("; ", ";\n")
+    figure.text(0.5, 0.02 / (height + room), wrapped, ha="center", va="bottom", fontsize=6.5)
