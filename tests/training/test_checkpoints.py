@@ -75,9 +75,10 @@ def run(tiny_model, settings, tmp_path):
 
 def products(out):
     """What a run leaves, and which steps it has times of."""
-    times = read_jsonl(out / "train-times.jsonl", TrainingStepTimes)
-    files = [path for path in out.rglob("*") if path.is_file() and "times" not in path.name]
-    return {path.relative_to(out): path.read_bytes() for path in files}, [one.step for one in times]
+    adapter = sorted((out / FILES["--out"]).iterdir())
+    files = [*adapter, out / FILES["--log"], out / FILES["--rollouts"]]
+    times = read_jsonl(out / FILES["--times"], TrainingStepTimes)
+    return {path.name: path.read_bytes() for path in files}, [one.step for one in times]
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ CHANGES = [
     ),
     (
         "cost",
-        code("analysis/cost.py", '"Wall-clock time of', '"Time of'),
+        code("analysis/cost.py", '"What each', '"What any'),
         Counter(study_cost=1, study_paper=1),
     ),
     (
@@ -290,6 +290,12 @@ CHANGES = [
         "adapter and log removed",
         lambda copy: (remove(f"{CELL}/adapter")(copy), remove(f"{CELL}/train.jsonl")(copy)),
         trained(1),
+    ),
+    ("a training's times removed", remove(f"{CELL}/train-times.jsonl"), trained(1)),
+    (
+        "an execution's times removed",
+        remove(f"{CELL}/greedy/executions-times.jsonl"),
+        Counter(execute=1, measure=1) + SUMMARY,
     ),
     ("executions spoiled", spoil(f"{CELL}/greedy/executions.jsonl"), Counter(measure=1) + SUMMARY),
 ]
