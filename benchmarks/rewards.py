@@ -1,4 +1,4 @@
-"""The share of training that is spent in rewards, from the log of a real mini training."""
+"""The share of training that is spent in rewards, from the times of a real mini training."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import REPOSITORY, say
 from rlvf.config import Cell, Config, load_config
 from rlvf.errors import RlvfError
-from rlvf.records import TrainingStep, read_jsonl
+from rlvf.records import TrainingStepTimes, read_jsonl
 from rlvf.settings import to_json
 
 MODEL = "mini-qwen3"
@@ -53,20 +53,20 @@ def _train(
     cpus = str(config.resources.train.cpus)
     environment = {"OMP_NUM_THREADS": cpus, "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryDirectory(prefix="rlvf-bench-") as folder:
-        log = Path(folder, "train.jsonl")
+        times = Path(folder, "train-times.jsonl")
         _run(
             f"training {cell.policy}",
             environment,
             *(sys.executable, "-m", "rlvf.cli", "train"),
             *("--model", str(model), "--tasks", str(tasks), "--settings", to_json(settings)),
-            *("--workers", cpus, "--log", str(log)),
+            *("--workers", cpus, "--log", f"{folder}/train.jsonl", "--times", str(times)),
             *("--rollouts", f"{folder}/rollouts.jsonl", "--out", f"{folder}/adapter"),
         )
-        steps = read_jsonl(log, TrainingStep)
+        steps = read_jsonl(times, TrainingStepTimes)
     return [_times(list(part)) for _, part in groupby(steps, key=lambda step: step.generation)]
 
 
-def _times(steps: list[TrainingStep]) -> dict[str, float]:
+def _times(steps: list[TrainingStepTimes]) -> dict[str, float]:
     """Of one generation; what belongs to all of it stands in its first step."""
     first = steps[0]
     updates = sum(step.update_seconds for step in steps)

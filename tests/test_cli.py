@@ -1,6 +1,7 @@
 """The command line as a person meets it: real commands, real files."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,18 @@ import pytest
 
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
-from rlvf.records import Execution, LintReport, read_jsonl, write_jsonl
+from rlvf.records import (
+    AssertTest,
+    Execution,
+    ExecutionTimes,
+    LintReport,
+    read_jsonl,
+    write_jsonl,
+)
 from rlvf.settings import to_json
 
 TASKS = load(minimbpp.Settings(), "test")[:3]
+CALL = AssertTest(kind="assert", code="assert solve() == 7")
 
 
 def rlvf(*arguments, **options):
@@ -73,6 +82,39 @@ def test_execute_and_lint_extract_code_that_no_field_holds(folder):
     assert [(e.task_id, e.verdict) for e in executions] == [(t.task_id, "passed") for t in TASKS]
     reports = read_jsonl(folder / "ruff.jsonl", LintReport)
     assert [report.diagnostics for report in reports] == [[], [], []]
+
+
+def test_times_stand_in_a_file_of_their_own_where_asked_for(folder):
+    assert execute(folder, "--times", folder / "times.jsonl").returncode == 0
+    times = read_jsonl(folder / "times.jsonl", ExecutionTimes)
+    assert [one.task_id for one in times] == [task.task_id for task in TASKS]
+    assert all(one.seconds > 0 for one in times)
+    assert [len(one.milliseconds) for one in times] == [len(task.tests) for task in TASKS]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise ValueError(object(), solve)",
+        "print(object(), solve)",
+        "return {'a', 1, None, ('b', 2), frozenset({'c', 3})}",
+        "return list({'a', 'b', 'c', 'd', 'e'})",
+        "import random\n return random.random()",
+        "n = 0\n while True:\n  n += 1\n  print(n)",
+    ],
+    ids=["an address", "a printed one", "hashes", "hashes, inside", "chance", "how far it came"],
+)
+def test_executions_are_equal_whatever_the_workers_and_the_hashes(folder, body):
+    task = TASKS[0].model_copy(update={"entry_point": "solve", "tests": [CALL]})
+    write_jsonl(folder / "tasks.jsonl", [task])
+    write_completions(folder, [(task, f"def solve():\n {body}")] * 4)
+    found = set()
+    for number in "1", "2":
+        environment = {**os.environ, "PYTHONHASHSEED": number}
+        done = execute(folder, "--workers", number, "--timeout", 0.5, env=environment)
+        assert done.returncode == 0, done.stderr
+        found.add((folder / "executions.jsonl").read_bytes())
+    assert len(found) == 1
 
 
 def test_controls(folder):

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rlvf.benchmarks import BENCHMARKS
@@ -30,7 +30,9 @@ from rlvf.records import (
     DecodedCellId,
     Execution,
     LintReport,
+    R,
     TrainingStep,
+    TrainingStepTimes,
     read_jsonl,
     read_tasks,
     write_jsonl,
@@ -103,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--log", type=Path, required=True, help="JSON Lines, one per optimiser step")
     sub.add_argument("--rollouts", type=Path, required=True, help="a sample of the completions")
     sub.add_argument(
+        "--times", type=Path, required=True, help="JSON Lines: what each optimiser step took"
+    )
+    sub.add_argument(
         "--checkpoints",
         type=Path,
         metavar="FOLDER",
@@ -139,6 +144,9 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout",
         type=_positive(float),
         help="seconds of processor time for each test, instead of the settings'",
+    )
+    sub.add_argument(
+        "--times", type=Path, help="JSON Lines: what each execution took (default: not written)"
     )
     _workers(sub)
     _out(sub, "executions.jsonl")
@@ -181,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = stage("cost", _cost, "Sum up what training took.")
     sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
+    sub.add_argument("--times", type=Path, nargs="*", default=[], help="and their times")
     sub.add_argument("--scale", choices=["paper", "mini"], required=True)
     _out(sub, "a folder")
 
@@ -210,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="folder of Snakemake's benchmark files, made with --benchmark-extended",
     )
-    sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
+    sub.add_argument("--times", type=Path, nargs="*", default=[], help="trainings' times")
     _out(sub, "a folder for usage.md and usage.csv")
 
     sub = stage(
@@ -304,7 +313,7 @@ def _train(options: argparse.Namespace) -> None:
         from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
         from rlvf.training.grpo import train
 
-        files = options.out, options.log, options.rollouts
+        files = options.out, options.log, options.rollouts, options.times
         if options.checkpoints is None:
             train(options.model, tasks, settings, verifier, *files)
             return
@@ -368,8 +377,17 @@ def _execute(options: argparse.Namespace) -> None:
             Candidate(tasks[completion.task_id], completion.sample_id, code_of(completion))
         )
     progress = Progress("execute", len(candidates))
+    times = []
+
+    def executions() -> Iterator[Execution]:
+        for execution in progress.count(sandbox.execute(candidates)):
+            times.append(execution.times)
+            yield execution
+
     with Sandbox(settings, options.workers) as sandbox:
-        write_jsonl(options.out, progress.count(sandbox.execute(candidates)))
+        write_jsonl(options.out, executions())
+    if options.times is not None:
+        write_jsonl(options.times, times)
 
 
 def _lint(options: argparse.Namespace) -> None:
@@ -426,18 +444,20 @@ def _figures(options: argparse.Namespace) -> None:
     from rlvf.analysis.figures import write_figures
     from rlvf.analysis.summary import load_samples
 
-    samples, steps = load_samples(options.samples), _read_logs(options.logs)
+    samples, steps = load_samples(options.samples), _read_all(options.logs, TrainingStep)
     write_figures(samples, steps, options.out, options.scale)
 
 
 def _cost(options: argparse.Namespace) -> None:
     from rlvf.analysis.cost import write_cost
 
-    write_cost(_read_logs(options.logs), options.out, options.scale)
+    steps = _read_all(options.logs, TrainingStep)
+    times = _read_all(options.times, TrainingStepTimes)
+    write_cost(steps, times, options.out, options.scale)
 
 
-def _read_logs(paths: list[Path]) -> list[TrainingStep]:
-    return [step for path in paths for step in read_jsonl(path, TrainingStep)]
+def _read_all(paths: list[Path], record: type[R]) -> list[R]:
+    return [one for path in paths for one in read_jsonl(path, record)]
 
 
 def _paper(options: argparse.Namespace) -> None:
@@ -460,7 +480,8 @@ def _usage(options: argparse.Namespace) -> None:
     from rlvf.analysis.usage import read_jobs, write_usage
 
     jobs = read_jobs(options.benchmarks)
-    print(write_usage(jobs, _read_logs(options.logs), options.out), end="")
+    times = _read_all(options.times, TrainingStepTimes)
+    print(write_usage(jobs, times, options.out), end="")
 
 
 # ---------------------------------------------------------------- watching a run

@@ -102,13 +102,24 @@ class TestResult(Record):
     """One test's verdict. `whole` marks a test that could not be split (see rlvf.sandbox)."""
 
     verdict: Verdict
-    milliseconds: float
     whole: bool = False
+
+
+class ExecutionTimes(Record):
+    """What one completion's execution took, in `seconds`, and each of its tests."""
+
+    task_id: str
+    sample_id: int
+    seconds: float
+    milliseconds: list[float]
 
 
 class Execution(Record):
     """What the sandbox found out about one completion. `stdout` and `message` are tails;
-    `isolation` names the layers that were in force (see rlvf.sandbox)."""
+    `isolation` names the layers that were in force (see rlvf.sandbox).
+
+    `times` is not written with the rest: it differs between equal runs, and has a file of its own.
+    """
 
     task_id: str
     sample_id: int
@@ -117,10 +128,10 @@ class Execution(Record):
     tests: list[TestResult]
     passed: int
     total: int
-    seconds: float
     stdout: str
     message: str
     isolation: list[str] = []
+    times: ExecutionTimes | None = Field(default=None, exclude=True)
 
 
 class Diagnostic(Record):
@@ -185,13 +196,12 @@ class Sample(DecodedCellId):
 
 
 class TrainingStep(CellId):
-    """One optimiser step of training. What belongs to a generation (rewards, lengths, the first
-    two times) stands in the first step after it and is None in the others.
+    """One optimiser step of training. What belongs to a generation (rewards, lengths) stands in
+    the first step after it and is None in the others.
 
     `rewards` holds the mean of each component over the batch, `reward` of their weighted sum.
-    Lengths are in tokens, entropy in nats per token, times in seconds. `kl` is None when the
-    loss has no KL term. `gpu_memory_mb` is the peak of GPU memory allocated so far, in MiB; None
-    without a GPU.
+    Lengths are in tokens, `completion_length` their mean and `completion_tokens` their sum; entropy
+    is in nats per token. `kl` is None when the loss has no KL term.
     """
 
     step: int
@@ -206,11 +216,25 @@ class TrainingStep(CellId):
     reward_std: float | None
     rewards: dict[str, float | None]
     completion_length: float | None
+    completion_tokens: int | None
     truncated_fraction: float | None
+
+
+class TrainingStepTimes(CellId):
+    """What one optimiser step took; the generation that it begins, if any, with its rewards.
+
+    Memory is the peak so far, in MiB: `memory_mb` what the process had resident, without that of
+    the sandbox's processes; `gpu_memory_mb` what was allocated of the GPU's, None without one. They
+    start anew where an interrupted run goes on.
+    """
+
+    step: int
+    generation: int
     generation_seconds: float | None
     reward_seconds: float | None
     update_seconds: float
-    gpu_memory_mb: float | None = None
+    memory_mb: float
+    gpu_memory_mb: float | None
 
 
 class Rollout(Record):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rlvf.records import Sample, TrainingStep
+from rlvf.records import Sample, TrainingStep, TrainingStepTimes
 
 
 @pytest.fixture(scope="session")
@@ -97,13 +97,29 @@ def steps():
             reward_std=0.1 if first else None,
             rewards={"tests": 0.5 if first else None},
             completion_length=20.0 if first else None,
+            completion_tokens=320 if first else None,
             truncated_fraction=0.0 if first else None,
-            generation_seconds=2.0 if first else None,
-            reward_seconds=1.0 if first else None,
-            update_seconds=0.5,
         )
 
     return [step("grpo-tests", seed, number) for seed in (0, 1) for number in range(4)]
+
+
+@pytest.fixture(scope="session")
+def times(steps):
+    """Of those steps."""
+    return [
+        TrainingStepTimes(
+            **{name: getattr(step, name) for name in ("study", "model", "policy", "seed")},
+            step=step.step,
+            generation=step.generation,
+            generation_seconds=2.0 if step.reward is not None else None,
+            reward_seconds=1.0 if step.reward is not None else None,
+            update_seconds=0.5,
+            memory_mb=500.0 + step.step,
+            gpu_memory_mb=None,
+        )
+        for step in steps
+    ]
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ def test_what_varies_is_no_constant(code):
 
 
 def overfit(verdicts, tests_shown):
-    results = [Result(verdict=verdict, milliseconds=1.0) for verdict in verdicts]
+    results = [Result(verdict=verdict) for verdict in verdicts]
     return hacks_of(None, task(*FACTORIAL), results, tests_shown) == ["overfit"]
 
 

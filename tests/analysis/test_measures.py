@@ -35,7 +35,6 @@ def execution(name="t/1", sample_id=0, verdict="passed"):
         tests=[],
         passed=2,
         total=3,
-        seconds=0.1,
         stdout="",
         message="",
     )

@@ -18,11 +18,11 @@ SOURCE = Path(__file__).parents[2] / "paper" / "rlvr.typ"
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory):
-    def build(samples, steps, scale="mini"):
+    def build(samples, steps, times, scale="mini"):
         folder = tmp_path_factory.mktemp("results")
         frame = samples_frame(samples)
         write_tables(frame, None, folder / "tables", scale)
-        write_cost(steps, folder / "cost", scale)
+        write_cost(steps, times, folder / "cost", scale)
         write_figures(frame, steps, folder / "figures", scale)
         return folder
 
@@ -30,8 +30,8 @@ def build(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def results(build, study, steps):
-    return build(study, steps)
+def results(build, study, steps, times):
+    return build(study, steps, times)
 
 
 def compile_in(folder, source=SOURCE):
@@ -89,7 +89,7 @@ def test_no_number_of_results_is_typed_by_hand(changed):
 
 
 def test_a_partial_grid_at_paper_scale_compiles(build, make_sample):
-    folder = build([make_sample(1)], [], scale="paper")
+    folder = build([make_sample(1)], [], [], scale="paper")
     text = words(compile_in(folder))
     assert "No trained policy was evaluated" in text
     assert "mini scale:" not in text

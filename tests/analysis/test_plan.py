@@ -105,10 +105,10 @@ def test_what_was_measured_with_unknown_settings_is_left_out(config, write_bench
     assert row(config(), "train").basis == "modelled"
 
 
-def test_a_training_under_way_predicts_its_end(config, steps, tmp_path):
-    log = tmp_path.joinpath(*list(CELL.values())[:3], "seed1", ".train.jsonl.x", "train.jsonl")
+def test_a_training_under_way_predicts_its_end(config, times, tmp_path):
+    cell = tmp_path.joinpath(*list(CELL.values())[:3], "seed1")
     # Four of 72 steps: two generations of 2 s and 1 s, four steps of 0.5 s.
-    write_jsonl(log, steps[:4])
+    write_jsonl(cell / ".train-times.jsonl.x" / "train-times.jsonl", times[:4])
     found = row(config(), "train")
     assert found.basis == "scaled from 1"
     assert found.longest == pytest.approx(planning.START_WITH_MODEL + 8 * 72 / 4)

@@ -12,8 +12,8 @@ CELL = {"study": "rlvr", "model": "mini-qwen3", "policy": "grpo-tests", "seed": 
 def usage(tmp_path):
     """What is shown of the benchmark files written so far."""
 
-    def show(steps=()):
-        return write_usage(read_jobs(tmp_path / "benchmarks"), steps, tmp_path)
+    def show(times=()):
+        return write_usage(read_jobs(tmp_path / "benchmarks"), times, tmp_path)
 
     return show
 
@@ -70,10 +70,10 @@ def test_a_job_that_ran_twice_counts_its_last_run(write_benchmark, usage):
     assert "| train | 1 | 1.0 min |" in line(usage(), "| train")
 
 
-def test_the_gpu_is_judged_by_the_training_logs(write_benchmark, usage, steps):
+def test_the_gpu_is_judged_by_the_trainings_times(write_benchmark, usage, times):
     write_benchmark("train", 6000, resources={"gpu": 1}, **CELL)
-    logged = [step.model_copy(update={"gpu_memory_mb": 9000.0 + step.step}) for step in steps]
-    text = usage(logged)
+    measured = [one.model_copy(update={"gpu_memory_mb": 9000.0 + one.step}) for one in times]
+    text = usage(measured)
     # Two generations of 2 s, two rewards of 1 s, four steps of 0.5 s.
     assert line(text, "| train").endswith("| 1 | 9003 | 25 |")
     assert line(text, "- train") == (
@@ -82,9 +82,9 @@ def test_the_gpu_is_judged_by_the_training_logs(write_benchmark, usage, steps):
     )
 
 
-def test_without_a_gpu_nothing_is_said_of_it(write_benchmark, usage, steps):
+def test_without_a_gpu_nothing_is_said_of_it(write_benchmark, usage, times):
     write_benchmark("train", 6000, **CELL)
-    assert "GPU of" not in usage(steps) and "waits" not in usage(steps)
+    assert "GPU of" not in usage(times) and "waits" not in usage(times)
 
 
 def test_cells_and_jobs_stand_in_the_files(write_benchmark, usage, tmp_path):

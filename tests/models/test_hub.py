@@ -199,7 +199,8 @@ def stage(name, folder, config):
         outputs = ["--out", folder / "completions.jsonl"]
     else:
         settings = config.train_settings(config.cell("rlvr", "mini-qwen3", "grpo-tests", 1))
-        outputs = ["--log", folder / "log", "--rollouts", folder / "r", "--out", folder / "adapter"]
+        files = ("log", "rollouts", "times", "out")
+        outputs = [part for name in files for part in (f"--{name}", folder / name)]
     files = ["--model", folder / "model", "--tasks", folder / "tasks.jsonl", *outputs]
     return shlex.join(["rlvf", name, *map(str, files), "--settings", to_json(settings)])
 

@@ -105,7 +105,7 @@ def test_the_attack_is_not_passed_and_leaves_nothing(
     attack, after = sandbox.execute([Candidate(TASK, 0, code), Candidate(TASK, 1, RIGHT)])
     assert attack.verdict not in ("passed", "infrastructure_error"), attack
     assert attack.error_type not in MISTAKES, attack
-    assert attack.seconds < LONGEST
+    assert attack.times.seconds < LONGEST
     assert state(canary) == before
     wait_until(lambda: processes() == running)
     assert (after.verdict, after.message) == ("passed", "")

@@ -175,8 +175,7 @@ def test_output_is_captured_and_cut_to_its_tail(run):
 
 def test_an_endless_flood_of_output_ends_at_the_time_limit(run, hasty):
     execution = run("import os\nwhile True: os.write(1, b'x' * 65536)", "assert f()", within=hasty)
-    assert execution.verdict == "timeout"
-    assert execution.stdout == "x" * 65536
+    assert (execution.verdict, execution.stdout) == ("timeout", "")
 
 
 def test_a_result_beyond_the_limit_is_wrong_and_not_carried(run):
@@ -188,7 +187,7 @@ def test_endless_results_buy_no_time(run, hasty):
     code = "import os\nwhile True: os.write(3, b'\\0\\0\\0\\6[\"ok\"]')"
     program = {"kind": "stdio", "stdin": "", "stdout": ""}
     execution = run(code, program, within=hasty)
-    assert (execution.verdict, execution.seconds < 2) == ("timeout", True)
+    assert (execution.verdict, execution.times.seconds < 2) == ("timeout", True)
 
 
 # ---------------------------------------------------------------- limits
@@ -199,7 +198,7 @@ def test_the_time_limit_is_processor_time(scratch_home, busy_cores):
     code = "import time\ndef f(x):\n while time.process_time() < 1: pass\n return x + 1"
     with Sandbox(SandboxSettings(timeout=1.5, wall_factor=20), workers=1) as sandbox:
         (execution,) = execute(sandbox, code)
-    assert (execution.verdict, execution.seconds > 1.5) == ("passed", True)
+    assert (execution.verdict, execution.times.seconds > 1.5) == ("passed", True)
 
 
 def test_all_tests_together_have_a_limit(scratch_home):
@@ -237,7 +236,7 @@ def test_the_kernel_keeps_the_limit_where_the_server_is_late(scratch_home):
         worker.join()
     assert (results[0].verdict, results[0].message) == (
         "timeout",
-        "processor time limit exceeded",
+        "time limit exceeded",
     )
 
 

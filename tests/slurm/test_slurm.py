@@ -128,7 +128,7 @@ LONGER = "training: {generations: 60}\n"
 def by_hand(study, settings, out):
     """The same training without a cluster and undisturbed."""
     tasks, model = "results/mini/rlvr/tasks/train.jsonl", "results/mini/models/mini-qwen3"
-    files = [f"--{name}={out / name}.jsonl" for name in ("log", "rollouts")]
+    files = [f"--{name}={out / name}.jsonl" for name in ("log", "rollouts", "times")]
     command = ["rlvf.cli", "train", "--tasks", tasks, "--model", model, *files]
     command += ["--settings", settings, "--out", out / "adapter"]
     subprocess.run([sys.executable, "-m", *command], cwd=study.folder, check=True)

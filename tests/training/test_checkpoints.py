@@ -1,6 +1,5 @@
 """A run that is interrupted and gone on with ends as if nothing had happened."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pytest
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
 from rlvf.errors import RlvfError
-from rlvf.records import write_jsonl
+from rlvf.records import TrainingStepTimes, read_jsonl, write_jsonl
 from rlvf.settings import to_json
 from rlvf.training import grpo
 from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
@@ -29,7 +28,13 @@ SMALL = {
     "warmup_steps": 3,
     "lr_scheduler": "constant_with_warmup",
 }
-STEPS = 10
+# By the options of `rlvf train`, in the order of `train`.
+FILES = {
+    "--out": "adapter",
+    "--log": "train.jsonl",
+    "--rollouts": "rollouts.jsonl",
+    "--times": "train-times.jsonl",
+}
 
 
 @pytest.fixture
@@ -62,7 +67,7 @@ def run(tiny_model, settings, tmp_path):
     def run(name, checkpoints=None, stop=None, settings=settings):
         out = tmp_path / name
         with Verifier(settings.sandbox, settings.lint, workers=1) as verifier:
-            files = out / "adapter", out / "train.jsonl", out / "rollouts.jsonl"
+            files = (out / name for name in FILES.values())
             grpo.train(tiny_model, TASKS, settings, verifier, *files, checkpoints, stop)
         return products(out)
 
@@ -70,13 +75,11 @@ def run(tiny_model, settings, tmp_path):
 
 
 def products(out):
-    """What a run leaves, without the times that it took."""
-    steps = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
-    return (
-        (out / "adapter" / "adapter_model.safetensors").read_bytes(),
-        [{k: v for k, v in step.items() if not k.endswith("_seconds")} for step in steps],
-        (out / "rollouts.jsonl").read_text(),
-    )
+    """What a run leaves, and which steps it has times of."""
+    adapter = sorted((out / FILES["--out"]).iterdir())
+    files = [*adapter, out / FILES["--log"], out / FILES["--rollouts"]]
+    times = read_jsonl(out / FILES["--times"], TrainingStepTimes)
+    return {path.name: path.read_bytes() for path in files}, [one.step for one in times]
 
 
 @pytest.fixture
@@ -188,8 +191,7 @@ def command(tiny_model, settings, tmp_path):
     settings = settings.model_copy(update={"training": training})
 
     def command(out):
-        files = {"--log": "train.jsonl", "--rollouts": "rollouts.jsonl", "--out": "adapter"}
-        places = [part for option, name in files.items() for part in (option, out / name)]
+        places = [part for option, name in FILES.items() for part in (option, out / name)]
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "rlvf.cli", "train", "--model", tiny_model),

@@ -1,4 +1,4 @@
-import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
 from rlvf.config import TrainSettings
 from rlvf.errors import RlvfError
-from rlvf.records import Rollout, TrainingStep, read_jsonl
+from rlvf.records import Rollout, TrainingStep, TrainingStepTimes, read_jsonl
 from rlvf.settings import parse_settings
 from rlvf.training.grpo import train
 from rlvf.verification import Verifier
@@ -49,6 +49,7 @@ def run(tiny_model, tmp_path):
                 out / "adapter",
                 out / "train.jsonl",
                 out / "rollouts.jsonl",
+                out / "train-times.jsonl",
             )
         return out
 
@@ -65,6 +66,7 @@ def test_a_run_leaves_adapter_settings_log_and_rollouts(run, settings):
     assert sorted(path.name for path in out.iterdir()) == [
         "adapter",
         "rollouts.jsonl",
+        "train-times.jsonl",
         "train.jsonl",
     ]
     resolved = parse_settings(str(out / "adapter" / "cell.json"), TrainSettings)
@@ -77,7 +79,11 @@ def test_a_run_leaves_adapter_settings_log_and_rollouts(run, settings):
     combined = sum(chosen.weights[name] * first.rewards[name] for name in chosen.weights)
     assert first.reward == pytest.approx(combined, abs=1e-6)
     assert first.completion_length <= 12 and first.entropy > 0
-    assert min(first.generation_seconds, first.reward_seconds, first.update_seconds) > 0
+    assert first.completion_tokens == pytest.approx(16 * first.completion_length)
+    times = read_jsonl(out / "train-times.jsonl", TrainingStepTimes)
+    assert [(one.generation, one.step) for one in times] == [(1, 1), (1, 2), (2, 3), (2, 4)]
+    one = times[0]
+    assert min(one.generation_seconds, one.reward_seconds, one.update_seconds, one.memory_mb) > 0
 
     rollouts = read_jsonl(out / "rollouts.jsonl", Rollout)
     assert [rollout.generation for rollout in rollouts] == [1, 1, 1, 2, 2, 2]
@@ -97,18 +103,12 @@ def varied_rewards(monkeypatch):
     monkeypatch.setattr(module, "component_rewards", by_length)
 
 
-def test_the_same_seed_gives_the_same_adapter_and_log(run, settings, varied_rewards):
+def test_the_same_seed_gives_the_same_files_but_for_times(run, settings, varied_rewards):
     one, two = run(settings("grpo-ruff"), "one"), run(settings("grpo-ruff"), "two")
-    assert all(torch.equal(weights(one)[key], weights(two)[key]) for key in weights(one))
-
-    def log(out):
-        rows = [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
-        return [
-            {key: value for key, value in row.items() if not key.endswith("_seconds")}
-            for row in rows
-        ]
-
-    assert log(one) == log(two)
+    files = {path.relative_to(one) for path in one.rglob("*") if path.is_file()}
+    assert files > {Path("train.jsonl"), Path("adapter", "adapter_config.json")}
+    differing = {file for file in files if (one / file).read_bytes() != (two / file).read_bytes()}
+    assert differing == {Path("train-times.jsonl")}
 
 
 def test_grpo_and_gspo_part_after_the_first_step_of_a_generation(run, settings, varied_rewards):

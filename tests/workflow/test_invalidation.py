@@ -244,7 +244,7 @@ CHANGES = [
     ),
     (
         "cost",
-        code("analysis/cost.py", '"Wall-clock time of', '"Time of'),
+        code("analysis/cost.py", '"What each', '"What any'),
         Counter(study_cost=1, study_paper=1),
     ),
     (
@@ -305,6 +305,12 @@ CHANGES = [
         "adapter and log removed",
         lambda copy: (remove(f"{CELL}/adapter")(copy), remove(f"{CELL}/train.jsonl")(copy)),
         trained(1),
+    ),
+    ("a training's times removed", remove(f"{CELL}/train-times.jsonl"), trained(1)),
+    (
+        "an execution's times removed",
+        remove(f"{CELL}/greedy/executions-times.jsonl"),
+        Counter(execute=1, measure=1) + SUMMARY,
     ),
     ("executions spoiled", spoil(f"{CELL}/greedy/executions.jsonl"), Counter(measure=1) + SUMMARY),
 ]

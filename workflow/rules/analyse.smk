@@ -50,10 +50,12 @@ rule study_figures:
         " --out {output} 2> {log}"
 
 
-# Times differ between equal runs, so they lie apart from the tables.
+# Times differ between equal runs: they lie in files of their own, which nothing but this reads, and
+# this lies apart from the tables.
 rule study_cost:
     input:
         logs=lambda w: training_logs_of(w.study),
+        times=lambda w: training_times_of(w.study),
     output:
         report(
             directory(COST),
@@ -69,4 +71,5 @@ rule study_cost:
         stamps=stamps("cost"),
         scale=CONFIG.scale,
     shell:
-        "rlvf cost --logs {input.logs} --scale {params.scale} --out {output} 2> {log}"
+        "rlvf cost --logs {input.logs} --times {input.times} --scale {params.scale}"
+        " --out {output} 2> {log}"

@@ -149,17 +149,29 @@ def products_of(study):
     for cell in CONFIG.cells(study):
         names = cell.model_dump()
         products += [file for files in decoded(names).values() for file in files]
+        products += expand(
+            f"{DECODED}/executions-times.jsonl",
+            decoding=CONFIG.decodings_of(cell),
+            **names,
+        )
         if cell.trained:
-            made = ("adapter", "train.jsonl", "rollouts.jsonl")
+            made = ("adapter", "train.jsonl", "rollouts.jsonl", "train-times.jsonl")
             products += expand(f"{CELL}/{{made}}", made=made, **names)
     return products
 
 
 def training_logs_of(study):
+    return of_trainings(study, "train.jsonl")
+
+
+def training_times_of(study):
+    return of_trainings(study, "train-times.jsonl")
+
+
+def of_trainings(study, name):
+    """The file of this name of each trained cell."""
     return [
-        f"{CELL}/train.jsonl".format(**cell.model_dump())
-        for cell in CONFIG.cells(study)
-        if cell.trained
+        f"{CELL}/{name}".format(**cell.model_dump()) for cell in CONFIG.cells(study) if cell.trained
     ]
 
 
@@ -180,10 +192,10 @@ def start_alone():
 
 def report_usage():
     """Show what jobs used against what they asked for; a process of its own cannot fail the run."""
-    logs = [log for study in CONFIG.studies for log in training_logs_of(study)]
+    times = [file for study in CONFIG.studies for file in training_times_of(study)]
     subprocess.run(
         [sys.executable, "-m", "rlvf.cli", "usage", "--benchmarks", BENCHMARKS, "--out", RESULTS]
-        + ["--logs", *filter(os.path.exists, logs)],
+        + ["--times", *filter(os.path.exists, times)],
         check=False,
     )
 

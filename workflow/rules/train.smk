@@ -1,4 +1,4 @@
-# A model and a cell's settings -> adapter, training log, sample of rollouts. Where it is
+# A model and a cell's settings -> adapter, training log, sample of rollouts, times. Where it is
 # interrupted, the same command goes on from its checkpoints: so they are no output, which
 # Snakemake would remove. Signals are for rlvf alone.
 rule train:
@@ -9,6 +9,7 @@ rule train:
         adapter=directory(f"{CELL}/adapter"),
         log=f"{CELL}/train.jsonl",
         rollouts=f"{CELL}/rollouts.jsonl",
+        times=f"{CELL}/train-times.jsonl",
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.log",
     benchmark:
@@ -26,5 +27,5 @@ rule train:
         "trap '' TERM USR1; HF_HUB_OFFLINE=1 rlvf train --model {input.model} --tasks {input.tasks}"
         " --settings {params.settings:q} --workers {threads}"
         " --checkpoints {params.checkpoints} --checkpoint-every {resources.checkpoint_every}"
-        " --log {output.log} --rollouts {output.rollouts} --out {output.adapter}"
-        " 2> >(tee {log} >&2)"
+        " --log {output.log} --rollouts {output.rollouts} --times {output.times}"
+        " --out {output.adapter} 2> >(tee {log} >&2)"

@@ -5,7 +5,8 @@ rule execute:
         tasks=f"{TASKS}/test.jsonl",
         completions=f"{DECODED}/completions.jsonl",
     output:
-        f"{DECODED}/executions.jsonl",
+        executions=f"{DECODED}/executions.jsonl",
+        times=f"{DECODED}/executions-times.jsonl",
     log:
         f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/execute.log",
     benchmark:
@@ -20,7 +21,8 @@ rule execute:
         settings=to_json(CONFIG.sandbox),
     shell:
         "rlvf execute --tasks {input.tasks} --completions {input.completions}"
-        " --settings {params.settings:q} --workers {threads} --out {output} 2> {log}"
+        " --settings {params.settings:q} --workers {threads} --times {output.times}"
+        " --out {output.executions} 2> {log}"
 
 
 rule lint:

@@ -7,50 +7,96 @@ import pandas as pd
 
 from rlvf.analysis.labels import Scale, cell_key
 from rlvf.analysis.tables import Table, show_number, write_numbers, write_table
-from rlvf.records import TrainingStep
+from rlvf.errors import RlvfError
+from rlvf.records import CellId, TrainingStep, TrainingStepTimes
 
 NUMBERS = "cost.json"
 
 
-def write_cost(steps: Sequence[TrainingStep], out_dir: Path, scale: Scale) -> None:
-    """Write cost.csv, cost.md and cost.tex, a row per training run, and the sums in cost.json.
+def write_cost(
+    steps: Sequence[TrainingStep],
+    times: Sequence[TrainingStepTimes],
+    out_dir: Path,
+    scale: Scale,
+) -> None:
+    """Write cost.csv, cost.md and cost.tex, a row per training run, and all runs together in
+    cost.json: sums, and of memory the highest peak.
 
-    Times are wall-clock seconds as the training logs have them.
+    Times are wall-clock seconds, memory in MiB. Tokens are those of the completions that were
+    trained on, without prompts; a second's tokens are those of a second of generation.
+
+    Raises:
+        RlvfError: `steps` and `times` are not of the same steps of the same runs.
     """
-    table = _cost(steps)
+    table = _cost(steps, times)
     write_table(table, out_dir, scale)
     numbers = {
         "runs": len(table.data),
         "optimizer_steps": int(table.data["optimizer_steps"].sum()),
+        "tokens": int(table.data["tokens"].sum()),
         "seconds": table.data[[*_TIMES, "total_seconds"]].sum(),
+        "peak": table.data[_MEMORY].max(),
         "table": table.for_paper(),
     }
     write_numbers(numbers, Path(out_dir) / NUMBERS)
 
 
+_RUN = list(CellId.model_fields)
 _TIMES = ["generation_seconds", "reward_seconds", "update_seconds"]
+_MEMORY = ["memory_mb", "gpu_memory_mb"]
+# By column of the data: how it is titled and shown.
+_SHOWN = {
+    "model": ("Model", str),
+    "policy": ("Policy", str),
+    "seed": ("Seed", str),
+    "generations": ("Generations", str),
+    "optimizer_steps": ("Steps", str),
+    "tokens": ("Tokens", str),
+    "generation_seconds": ("Generate (s)", show_number),
+    "reward_seconds": ("Reward (s)", show_number),
+    "update_seconds": ("Update (s)", show_number),
+    "total_seconds": ("Total (s)", show_number),
+    "tokens_per_second": ("Tokens/s", show_number),
+    "memory_mb": ("Memory (MiB)", show_number),
+    "gpu_memory_mb": ("GPU (MiB)", show_number),
+}
 
 
-def _cost(steps: Sequence[TrainingStep]) -> Table:
-    runs = ["study", "model", "policy", "seed"]
-    fields = [*runs, "step", "generation", *_TIMES]
-    frame = pd.DataFrame([step.model_dump(include=set(fields)) for step in steps], columns=fields)
-    frame[_TIMES] = frame[_TIMES].astype(float)
-    frame = frame.sort_values([*runs, "step"])
-    groups = frame.groupby(runs)
-    data = groups[_TIMES].sum().assign(total_seconds=lambda sums: sums.sum(axis=1))
-    data.insert(0, "optimizer_steps", groups["step"].nunique())
-    data.insert(0, "generations", groups["generation"].nunique())
-    data = data.reset_index()
+def _cost(steps: Sequence[TrainingStep], times: Sequence[TrainingStepTimes]) -> Table:
+    counts = _frame(steps, ["generation", "completion_tokens"])
+    measured = _frame(times, [*_TIMES, *_MEMORY]).astype(float)
+    if not counts.index.sort_values().equals(measured.index.sort_values()):
+        raise RlvfError(
+            "the training logs and the files of their times are not of the same steps; give "
+            "--logs and --times of the same runs"
+        )
+    runs = counts.groupby(_RUN)
+    data = pd.DataFrame(
+        {
+            "generations": runs["generation"].nunique(),
+            "optimizer_steps": runs["generation"].size(),
+            "tokens": runs["completion_tokens"].sum().astype(int),
+        }
+    )
+    runs = measured.groupby(_RUN)
+    data = data.join(runs[_TIMES].sum())
+    data["total_seconds"] = data[_TIMES].sum(axis=1)
+    data["tokens_per_second"] = data["tokens"] / data["generation_seconds"]
+    data = data.join(runs[_MEMORY].max()).reset_index()
     order = sorted(
         data.index, key=lambda i: (*cell_key(data["model"][i], data["policy"][i]), data["seed"][i])
     )
     data = data.loc[order]
-    titles = ["Model", "Policy", "Seed", "Generations", "Steps", "Generate (s)", "Reward (s)"]
-    titles += ["Update (s)", "Total (s)"]
-    shown = data.drop(columns="study").set_axis(titles, axis=1)
-    for title in titles[2:5]:
-        shown[title] = shown[title].map(str)
-    for title in titles[5:]:
-        shown[title] = shown[title].map(show_number)
-    return Table("cost", "Wall-clock time of each training run", data, shown)
+    shown = pd.DataFrame({title: data[name].map(show) for name, (title, show) in _SHOWN.items()})
+    caption = (
+        "What each training run took: tokens of the completions it was trained on, wall-clock "
+        "time, and peak memory of its process (without the sandbox's) and on the GPU"
+    )
+    return Table("cost", caption, data, shown)
+
+
+def _frame(records: Sequence[CellId], fields: list[str]) -> pd.DataFrame:
+    """These fields of the records of steps, by run and step."""
+    columns = [*_RUN, "step", *fields]
+    rows = [record.model_dump(include=set(columns)) for record in records]
+    return pd.DataFrame(rows, columns=columns).set_index([*_RUN, "step"])

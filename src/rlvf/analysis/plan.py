@@ -2,10 +2,10 @@
 
 The jobs are those that Snakemake plans for an empty results folder. What a job takes is measured
 where it ran before under this results folder, and else modelled. Measured are whole jobs, by
-Snakemake's benchmark files, and, of a training without one, the generations in its log so far.
-The jobs of one rule and model that were measured correct the model for the others: if they took
-twice as long as modelled, so will the others. Where a job was measured under other settings, the
-model says how much more or less today's take; the tasks are taken to be the same.
+Snakemake's benchmark files, and, of a training without one, the generations that its file of times
+has so far. The jobs of one rule and model that were measured correct the model for the others: if
+they took twice as long as modelled, so will the others. Where a job was measured under other
+settings, the model says how much more or less today's take; the tasks are taken to be the same.
 
 The model, with N parameters:
 
@@ -50,7 +50,7 @@ from rlvf.config import (
     TrainSettings,
 )
 from rlvf.errors import RlvfError
-from rlvf.records import TrainingStep, read_jsonl
+from rlvf.records import TrainingStepTimes, read_jsonl
 from rlvf.settings import Section, parse_settings
 
 
@@ -287,15 +287,15 @@ def _with_settings_of(before: Job, job: PlannedJob) -> PlannedJob | None:
 
 
 def _logged_seconds(job: PlannedJob, results: Path) -> float | None:
-    """A training's seconds by the generations that its log has so far, or None without any.
+    """A training's seconds by the generations that its times have so far, or None without any.
 
-    While it is being written, the log lies in a temporary folder beside its place; the newest
+    While it is being written, their file lies in a temporary folder beside its place; the newest
     counts.
     """
     names = job.wildcards
     cell = results / names["study"] / names["model"] / names["policy"] / f"seed{names['seed']}"
-    logs = sorted(cell.rglob("train.jsonl"), key=lambda path: path.stat().st_mtime)
-    steps = read_jsonl(logs[-1], TrainingStep) if logs else []
+    files = sorted(cell.rglob("train-times.jsonl"), key=lambda path: path.stat().st_mtime)
+    steps = read_jsonl(files[-1], TrainingStepTimes) if files else []
     if not steps:
         return None
     seconds = sum(

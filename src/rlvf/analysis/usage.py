@@ -2,7 +2,7 @@
 
 A benchmark file (JSON Lines, `--benchmark-extended`) says of a job its rule, wildcards, params and
 resources, those of the attempt that succeeded, and what it used; a job that ran again has
-overwritten it. What Snakemake cannot see, the GPU, comes from the training logs.
+overwritten it. What Snakemake cannot see, the GPU, comes from the trainings' own times.
 
 Snakemake looks at a job's processes twice a second at first, every 30 s later. So a peak of memory
 may have been missed, nothing is known of the memory of jobs of a moment, and cores are a lower
@@ -23,7 +23,7 @@ from typing import Any
 from rlvf.analysis.text import NOTHING, duration, text_table
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
-from rlvf.records import TrainingStep
+from rlvf.records import TrainingStepTimes
 
 # Cell: study, model, policy, seed.
 Cell = tuple[str, str, str, str]
@@ -78,7 +78,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Training:
-    """What a training log says of its GPU: peak memory in MB, and the share of time in which it
+    """What a training's times say of its GPU: peak memory in MB, and the share of time in which it
     waits for rewards."""
 
     gpu_memory_mb: float | None
@@ -126,7 +126,7 @@ def _number(value: Any) -> float | None:
     return None if value == "NA" else float(value)
 
 
-def write_usage(jobs: Sequence[Job], steps: Iterable[TrainingStep], out: Path) -> str:
+def write_usage(jobs: Sequence[Job], times: Iterable[TrainingStepTimes], out: Path) -> str:
     """Write usage.csv, a row for each job, and usage.md, by rule and by cell, into `out`.
 
     Returns:
@@ -140,7 +140,7 @@ def write_usage(jobs: Sequence[Job], steps: Iterable[TrainingStep], out: Path) -
             "there is no benchmark file that says what was asked for; run Snakemake with "
             "--benchmark-extended, as the profiles do"
         )
-    trainings = _trainings(steps)
+    trainings = _trainings(times)
     by_rule = _by_rule(jobs, trainings)
     with atomic_writer(Path(out) / "usage.md") as file:
         file.write(f"{by_rule}\n{_by_cell(jobs, trainings)}\n{_NOTES}")
@@ -156,9 +156,9 @@ time, in which the GPU waits.
 """
 
 
-def _trainings(steps: Iterable[TrainingStep]) -> dict[Cell, Training]:
+def _trainings(times: Iterable[TrainingStepTimes]) -> dict[Cell, Training]:
     by_cell = defaultdict(list)
-    for step in steps:
+    for step in times:
         by_cell[step.study, step.model, step.policy, str(step.seed)].append(step)
     found = {}
     for cell, of_cell in by_cell.items():

@@ -15,7 +15,16 @@ from types import CodeType
 from typing import Any, NamedTuple, Protocol
 
 from rlvf.errors import RlvfError
-from rlvf.records import AssertTest, CallTest, Execution, StdioTest, Task, TestResult, Verdict
+from rlvf.records import (
+    AssertTest,
+    CallTest,
+    Execution,
+    ExecutionTimes,
+    StdioTest,
+    Task,
+    TestResult,
+    Verdict,
+)
 from rlvf.sandbox.inside import values
 from rlvf.sandbox.inside.candidate import EXIT_NO_MEMORY
 from rlvf.sandbox.split import SplitAssert, names_in, set_up, split_assert
@@ -24,6 +33,8 @@ _MAX_MESSAGE = 2000
 # What reading a frame may raise that the candidate wrote itself.
 _MALFORMED = (ValueError, TypeError, LookupError, RecursionError)
 # Without alternatives that begin alike: the time is linear.
+# Of objects and threads, in what Python writes about them.
+_ADDRESS = re.compile(r"\b(at|[Tt]hread) 0x[0-9a-f]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -59,7 +70,13 @@ class Reply:
     @property
     def died(self) -> bool:
         """Whether the process was lost, and with it the tests that were still to come."""
-        return self.end in ("cpu", "wall") or (self.end == "exit" and self.status < 0)
+        return self.timed_out or (self.end == "exit" and self.status < 0)
+
+    @property
+    def timed_out(self) -> bool:
+        # The two signals are the kernel's for RLIMIT_CPU, had the server been late.
+        late = self.end == "exit" and self.status in (-signal.SIGXCPU, -signal.SIGKILL)
+        return late or self.end in ("cpu", "wall")
 
 
 class CandidateError(Exception):
@@ -168,9 +185,23 @@ def _show(outcome: Any) -> str:
     if isinstance(outcome, CandidateError):
         return outcome.finding.error_type or "error"
     try:
-        return reprlib.repr(outcome)
+        return _REPR.repr(outcome)
     except ValueError:  # integers of thousands of digits have no repr
         return "..."
+
+
+class _Repr(reprlib.Repr):
+    """Short texts of values. Of a set whose items have no order, they stand in that of their
+    texts: that of their hashes differs from run to run."""
+
+    def repr_set(self, items: set, level: int) -> str:
+        return super().repr_set(sorted(items, key=self.repr), level)
+
+    def repr_frozenset(self, items: frozenset, level: int) -> str:
+        return super().repr_frozenset(sorted(items, key=self.repr), level)
+
+
+_REPR = _Repr()
 
 
 def _close(value: Any, expected: Any, atol: float) -> bool:
@@ -380,16 +411,12 @@ def _loaded(reply: Reply) -> Finding:
 
 def _ending(reply: Reply) -> Finding:
     """Why frames are missing."""
-    if reply.end == "wall":
+    if reply.timed_out:  # which limit came first depends on how busy the machine is
         return Finding("timeout", None, "time limit exceeded")
-    # The two signals are the kernel's for RLIMIT_CPU, had the server been late.
-    late = reply.end == "exit" and reply.status in (-signal.SIGXCPU, -signal.SIGKILL)
-    if reply.end == "cpu" or late:
-        return Finding("timeout", None, "processor time limit exceeded")
     if reply.end == "exit" and reply.status == -signal.SIGSYS:
         return Finding("blocked", None, "killed for a system call that the sandbox forbids")
     if reply.end == "exit" and reply.status < 0:
-        message = f"killed by {_signal_name(-reply.status)}\n{reply.stderr[-_MAX_MESSAGE:]}"
+        message = f"killed by {_signal_name(-reply.status)}\n{_tail(reply.stderr)}"
         return Finding("crashed", None, message.strip())
     if reply.end == "exit" and reply.status == EXIT_NO_MEMORY:
         return _error("MemoryError", "no memory left to report")
@@ -421,6 +448,15 @@ def _protocol_error(error: Exception) -> Finding:
     return _error("ProtocolError", f"not a result: {error}")
 
 
+def _tail(message: str) -> str:
+    return _without_addresses(message)[-_MAX_MESSAGE:]
+
+
+def _without_addresses(text: str) -> str:
+    """They differ from run to run."""
+    return _ADDRESS.sub(r"\1 0x...", text)
+
+
 def _clean(text: str) -> str:
     """Lone surrogates cannot be written to a file."""
     return text.encode("utf-8", "replace").decode()
@@ -439,8 +475,8 @@ class Judged(NamedTuple):
 
 def unrun(task: Task, sample_id: int, finding: Finding, isolation: list[str]) -> Execution:
     """The Execution of a candidate of which nothing was run."""
-    tests = [TestResult(verdict=finding.verdict, milliseconds=0.0) for _ in task.tests]
-    return _execution(task, sample_id, finding, tests, [], isolation)
+    tests = [TestResult(verdict=finding.verdict) for _ in task.tests]
+    return _execution(task, sample_id, finding, tests, {}, [], isolation)
 
 
 def merge(task: Task, sample_id: int, judged: list[Judged], isolation: list[str]) -> Execution:
@@ -448,22 +484,21 @@ def merge(task: Task, sample_id: int, judged: list[Judged], isolation: list[str]
     run share the end of the last one that was."""
     findings: dict[int, Finding] = {}
     results: dict[int, TestResult] = {}
+    milliseconds: dict[int, float] = {}
     for job, reply, found in judged:
         for place, index in enumerate(job.tests):
             findings[index] = found[place]
-            results[index] = TestResult(
-                verdict=found[place].verdict,
-                milliseconds=job.milliseconds(place, reply),
-                whole=job.whole[place],
-            )
+            results[index] = TestResult(verdict=found[place].verdict, whole=job.whole[place])
+            milliseconds[index] = job.milliseconds(place, reply)
     for index in set(range(len(task.tests))) - results.keys():
         findings[index] = _ending(judged[-1].reply)
-        results[index] = TestResult(verdict=findings[index].verdict, milliseconds=0.0)
+        results[index] = TestResult(verdict=findings[index].verdict)
     order = range(len(task.tests))
     failed = (findings[index] for index in order if findings[index] is not PASSED)
     replies = [reply for _, reply, _ in judged]
     tests = [results[index] for index in order]
-    return _execution(task, sample_id, next(failed, PASSED), tests, replies, isolation)
+    finding = next(failed, PASSED)
+    return _execution(task, sample_id, finding, tests, milliseconds, replies, isolation)
 
 
 def _execution(
@@ -471,9 +506,17 @@ def _execution(
     sample_id: int,
     finding: Finding,
     tests: list[TestResult],
+    milliseconds: dict[int, float],
     replies: list[Reply],
     isolation: list[str],
 ) -> Execution:
+    """The record; `milliseconds` by the number of each test that was run."""
+    times = ExecutionTimes(
+        task_id=task.task_id,
+        sample_id=sample_id,
+        seconds=sum(reply.seconds for reply in replies),
+        milliseconds=[milliseconds.get(index, 0.0) for index in range(len(tests))],
+    )
     return Execution(
         task_id=task.task_id,
         sample_id=sample_id,
@@ -482,8 +525,9 @@ def _execution(
         tests=tests,
         passed=sum(test.verdict == "passed" for test in tests),
         total=len(tests),
-        seconds=sum(reply.seconds for reply in replies),
-        stdout="".join(reply.stdout for reply in replies),
-        message=_clean(finding.message)[-_MAX_MESSAGE:],
+        # How far a candidate came until its time was up differs from run to run.
+        stdout=_without_addresses("".join(r.stdout for r in replies if not r.timed_out)),
+        message=_tail(_clean(finding.message)),
         isolation=isolation,
+        times=times,
     )

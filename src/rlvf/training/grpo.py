@@ -6,6 +6,7 @@ With a single optimiser step per generation the ratio is 1 and the two coincide,
 needs `optimizer_steps_per_generation` above 1.
 """
 
+import resource
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ from rlvf.files import atomic_directory, atomic_writer
 from rlvf.models.loading import load_model, load_tokenizer
 from rlvf.progress import Progress
 from rlvf.prompts import build_prompt, chat_template_options
-from rlvf.records import Rollout, Task, TrainingStep
+from rlvf.records import Rollout, Task, TrainingStep, TrainingStepTimes
 from rlvf.rewards import component_rewards
 from rlvf.settings import to_json
 from rlvf.training.checkpoints import Checkpoints, StopRequest
@@ -39,15 +40,18 @@ def train(
     out: Path,
     log: Path,
     rollouts: Path,
+    times: Path,
     checkpoints: Checkpoints | None = None,
     stop: StopRequest | None = None,
 ) -> None:
     """Train one cell: `out` gets the adapter and the resolved settings (`cell.json`), `log` a
-    `TrainingStep` per optimiser step, `rollouts` a sample of the completions.
+    `TrainingStep` per optimiser step, `rollouts` a sample of the completions, `times` a
+    `TrainingStepTimes` per optimiser step.
 
-    With `checkpoints` the run goes on from the latest one, makes new ones, and removes them at
-    its end. On the CPU it then ends in the same adapter and logs, bit for bit, as a run that was
-    never interrupted. On `stop` it makes one after the optimiser step that it is in, and ends.
+    On the CPU equal arguments give all of these bit for bit, but for `times`. With `checkpoints`
+    the run goes on from the latest one, makes new ones, and removes them at its end, and so too
+    where it was interrupted. On `stop` it makes one after the optimiser step that it is in, and
+    ends.
 
     Raises:
         RlvfError: there are fewer tasks than one generation needs; it was stopped; or from
@@ -64,10 +68,12 @@ def train(
         atomic_directory(out) as folder,
         atomic_writer(log) as log_file,
         atomic_writer(rollouts) as rollout_file,
+        atomic_writer(times) as times_file,
     ):
+        files = {_LOG: log_file, _ROLLOUTS: rollout_file, _TIMES: times_file}
         latest = checkpoints.latest() if checkpoints else None
-        for name, file in ((_LOG, log_file), (_ROLLOUTS, rollout_file)):
-            if latest:
+        if latest:
+            for name, file in files.items():
                 file.write((latest / name).read_text(encoding="utf-8"))
         scorer = _Scorer(tasks, settings, verifier, rollout_file)
         trainer = _Trainer(
@@ -89,12 +95,11 @@ def train(
                 target_modules=training.lora.target_modules,
                 task_type="CAUSAL_LM",
             ),
-            callbacks=[_StepLog(settings, log_file)],
+            callbacks=[_StepLog(settings, log_file, times_file)],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)
         if checkpoints:
-            files = {_LOG: log_file, _ROLLOUTS: rollout_file}
             trainer.add_callback(_CheckpointRhythm(settings, checkpoints.every, stop))
             trainer.keep_checkpoints(checkpoints, files, latest)
         trainer.train(resume_from_checkpoint=str(latest) if latest else None)
@@ -104,14 +109,18 @@ def train(
                 f"stopped by {stop.reason} after step {done} of {training.optimizer_steps}; the "
                 "same command goes on from there"
             )
+        # A set, whose order would be another each time.
+        adapter = trainer.model.peft_config["default"]
+        adapter.target_modules = sorted(adapter.target_modules)
         trainer.model.save_pretrained(str(folder))
         (folder / "cell.json").write_text(to_json(settings) + "\n", encoding="utf-8")
     if checkpoints:
         checkpoints.remove()
 
 
-# In a checkpoint, beside what transformers puts there: both logs so far, and what TRL leaves out.
-_LOG, _ROLLOUTS, _GENERATION = "train.jsonl", "rollouts.jsonl", "generation.pt"
+# In a checkpoint, beside what transformers puts there: the logs so far, and what TRL leaves out.
+_LOG, _ROLLOUTS, _TIMES = "train.jsonl", "rollouts.jsonl", "train-times.jsonl"
+_GENERATION = "generation.pt"
 
 
 def _trainer_arguments(settings: TrainSettings, folder: Path) -> GRPOConfig:
@@ -253,6 +262,8 @@ class _Trainer(GRPOTrainer):
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         with _Timer(self, "seconds/reward"):
+            tokens = sum(map(len, completion_ids_list))
+            self._metrics["train"]["completions/tokens"].append(tokens)
             texts = [c if isinstance(c, str) else c[0]["content"] for c in completions]
             self._scorer.score([row["task"] for row in inputs], texts)
             return super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
@@ -285,10 +296,10 @@ class _CheckpointRhythm(TrainerCallback):
 
 
 class _StepLog(TrainerCallback):
-    """Writes a `TrainingStep` per optimiser step and tells how far training is."""
+    """Writes a `TrainingStep` and its times per optimiser step and tells how far training is."""
 
-    def __init__(self, settings: TrainSettings, file: IO[str]):
-        self._settings, self._file = settings, file
+    def __init__(self, settings: TrainSettings, log: IO[str], times: IO[str]):
+        self._settings, self._log, self._times = settings, log, times
         cell = settings.cell
         self._progress = Progress(
             f"train {cell.model} {cell.policy} seed{cell.seed}", settings.training.optimizer_steps
@@ -299,14 +310,17 @@ class _StepLog(TrainerCallback):
             return  # the summary at the end of training
         cell = self._settings.cell
         per_generation = self._settings.training.optimizer_steps_per_generation
-        generation, reward = logs.get("seconds/generation"), logs.get("seconds/reward")
+        names = {
+            "study": cell.study,
+            "model": cell.model,
+            "policy": cell.policy,
+            "seed": cell.seed,
+            "step": state.global_step,
+            "generation": (state.global_step - 1) // per_generation + 1,
+        }
+        tokens = logs.get("completions/tokens")
         step = TrainingStep(
-            study=cell.study,
-            model=cell.model,
-            policy=cell.policy,
-            seed=cell.seed,
-            step=state.global_step,
-            generation=(state.global_step - 1) // per_generation + 1,
+            **names,
             learning_rate=float(logs["learning_rate"]),
             loss=float(logs["loss"]),
             grad_norm=float(logs["grad_norm"]),
@@ -321,15 +335,22 @@ class _StepLog(TrainerCallback):
                 if f"rewards/{name}/mean" in logs
             },
             completion_length=logs.get("completions/mean_length"),
+            completion_tokens=int(tokens) if tokens is not None else None,
             truncated_fraction=logs.get("completions/clipped_ratio"),
+        )
+        generation, reward = logs.get("seconds/generation"), logs.get("seconds/reward")
+        times = TrainingStepTimes(
+            **names,
             generation_seconds=generation,
             reward_seconds=reward,
             update_seconds=logs["step_time"] - (generation or 0) - (reward or 0),
+            memory_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
             gpu_memory_mb=(
                 torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
             ),
         )
-        self._file.write(step.model_dump_json() + "\n")
-        self._file.flush()
+        for file, record in ((self._log, step), (self._times, times)):
+            file.write(record.model_dump_json() + "\n")
+            file.flush()
         note = f"reward {step.reward:.3f}" if step.reward is not None else ""
         self._progress.update(state.global_step, note)

@@ -20,6 +20,7 @@ import marshal
 import math
 import operator
 import os
+import random
 import re
 import string
 import sys
@@ -30,8 +31,8 @@ from . import isolation, values, wire
 
 # Loaded here once, since candidates that import them would need ten times as long.
 PRELOADED = (
-    *(array, bisect, cmath, collections, copy, functools, heapq, itertools, math, operator, re),
-    *(string, typing),
+    *(array, bisect, cmath, collections, copy, functools, heapq, itertools, math, operator),
+    *(random, re, string, typing),
 )
 
 # Leaves when memory is too short even for a report. A candidate that leaves so fails as well.
@@ -54,6 +55,7 @@ def main(
         _take_descriptors((_stdin(job["stdin"]), *writing))
         # The last place where no line of the candidate has been looked at.
         limits.confine(memory, cpu)
+        random.seed(0)  # no verdict is left to chance
         status = _run(job)
     except MemoryError:
         status = EXIT_NO_MEMORY
