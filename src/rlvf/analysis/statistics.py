@@ -173,7 +173,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     made = ~np.isnan(adjusted)
     if made.any():
         adjusted[made] = multipletests(adjusted[made], method="holm")[1]
-    return adjusted.round(_DECIMALS).tolist()
+    return adjusted.tolist()
 
 
 # ---------------------------------------------------------------- their parts
