@@ -125,12 +125,12 @@ def outcomes(samples: pd.DataFrame) -> Outcomes:
     }
     place = ["model", "policy", "decoding", "seed", "task_id"]
     groups = pd.DataFrame(measures).astype(float).groupby([scored[name] for name in place])
-    by_task, counts = groups.mean(), groups.size()
+    by_task, sizes = groups.mean(), groups.size()
     passed = groups["verdict.passed"].sum()
     for k in _powers_of_two(int(samples.groupby(place).size().max())):
         by_task[f"pass@{k}"] = [
             pass_at_k(int(n), int(c), k) if n >= k else math.nan
-            for n, c in zip(counts, passed, strict=True)
+            for n, c in zip(sizes, passed, strict=True)
         ]
     # Samples are sorted, and every seed has the same tasks.
     by_task = by_task.reindex(pd.MultiIndex.from_frame(samples[place].drop_duplicates()))
@@ -156,16 +156,11 @@ def summarise(samples: pd.DataFrame) -> pd.DataFrame:
     by_seed.loc[scored, families] = by_seed.loc[scored, families].fillna(0.0)
     metrics = sorted(by_seed.columns.difference([*ROW, "seed"]))
     groups = by_seed.groupby(ROW)
-    counts = samples.groupby(ROW).agg(
-        seeds=("seed", "nunique"),
-        tasks=("task_id", "nunique"),
-        samples=("sample_id", "size"),
-        infrastructure_errors=("verdict", lambda v: int((v == "infrastructure_error").sum())),
-    )
     means = groups[metrics].mean()
     deviations = groups[metrics].std().add_suffix("_sd")
     intervals = _intervals(samples, metrics)
-    summary = pd.concat([counts, means, deviations, intervals], axis=1).reset_index()
+    parts = [counts(samples), means, deviations, intervals]
+    summary = pd.concat(parts, axis=1).reset_index()
     order = sorted(
         summary.index,
         key=lambda i: (
@@ -174,6 +169,16 @@ def summarise(samples: pd.DataFrame) -> pd.DataFrame:
         ),
     )
     return summary.loc[order].reset_index(drop=True)
+
+
+def counts(samples: pd.DataFrame) -> pd.DataFrame:
+    """`seeds`, `tasks`, `samples` and `infrastructure_errors` of each row of the summary."""
+    return samples.groupby(ROW).agg(
+        seeds=("seed", "nunique"),
+        tasks=("task_id", "nunique"),
+        samples=("sample_id", "size"),
+        infrastructure_errors=("verdict", lambda v: int((v == "infrastructure_error").sum())),
+    )
 
 
 def _intervals(samples: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:

@@ -141,7 +141,7 @@ def _pass_at_1(summary: pd.DataFrame) -> Table:
             gain = {"": cell.get("gain_points"), "_low": cell.get("gain_low")}
             gain["_high"] = cell.get("gain_high")
             mark = _mark(cell.get("gain_p_adjusted"))
-            row[f"{decoding} gain (points)"] = _interval_text(_signed, gain, "") + mark
+            row[f"{decoding} gain (points)"] = _interval_text(show_signed, gain, "") + mark
         row["Seeds"] = str(group["seeds"].max())
         row["Not scored"] = str(group["infrastructure_errors"].sum())
         rows.append(row)
@@ -149,7 +149,7 @@ def _pass_at_1(summary: pd.DataFrame) -> Table:
     exact = "where each task has one outcome McNemar's exact test, else "
     test = (exact if _seeds(summary) == 1 else "") + _test(summary)
     note = (
-        f"{_basis(summary)} * differs from base, p < {_SIGNIFICANT} ({test}), by Holm's correction "
+        f"{basis(summary)} * differs from base, p < {_SIGNIFICANT} ({test}), by Holm's correction "
         f"for the {family} comparisons of a decoding."
     )
     return Table("pass_at_1", "pass@1, and its gain over base", data, pd.DataFrame(rows), note)
@@ -170,7 +170,7 @@ def _pass_at_k(summary: pd.DataFrame) -> Table:
     data = data[data["pass_at_k"].notna()][[*ROW, "k", *names, "seeds"]]
     columns = {f"pass@{k} (%)": (f"pass@{k}", _percent) for k in ks}
     shown = _shown(summary, columns, with_interval=columns)
-    return Table("pass_at_k", "pass@k, unbiased estimate", data, shown, _basis(summary))
+    return Table("pass_at_k", "pass@k, unbiased estimate", data, shown, basis(summary))
 
 
 def _effects(summary: pd.DataFrame, effect: pd.DataFrame) -> Table:
@@ -180,14 +180,14 @@ def _effects(summary: pd.DataFrame, effect: pd.DataFrame) -> Table:
         row = {"Factor": factor, "Difference": f"{first} − {second}"}
         for cell in group.rename(columns={"low": "_low", "high": "_high"}).to_dict("records"):
             digits = 1 if is_rate(cell["measure"]) else 2
-            text = _interval_text(lambda x, n=digits: _signed(x, n), cell, "estimate", ends="")
+            text = _interval_text(lambda x, n=digits: show_signed(x, n), cell, "estimate", ends="")
             row[titles[cell["measure"]]] = text + _mark(cell["p_adjusted"])
         rows.append(row | {"Cells": f"{group['cells'].iloc[0]} each"})
     decoding = main_decoding(summary)
     data = effect.assign(study=summary["study"].iloc[0], decoding=decoding)
     data = data[["study", "decoding", *effect.columns]]
     note = (
-        f"{_basis(summary)} Cells that differ in nothing else are compared task by task, and the "
+        f"{basis(summary)} Cells that differ in nothing else are compared task by task, and the "
         f"differences averaged; decoding {decoding}. * p < {_SIGNIFICANT} ({_test(summary)}), by "
         f"Holm's correction for the {len(rows)} comparisons of a measure."
     )
@@ -300,7 +300,7 @@ def _table(
     ]
     data = summary[[*ROW, *exact, "seeds"]].rename(columns=lambda name: name.replace(".", "_"))
     shown = _shown(summary, columns, with_interval)
-    return Table(name, caption, data, shown, _basis(summary))
+    return Table(name, caption, data, shown, basis(summary))
 
 
 def _shown(
@@ -357,8 +357,11 @@ def _seeds(summary: pd.DataFrame) -> int:
     return int((summary if policies.empty else policies)["seeds"].min())
 
 
-def _basis(summary: pd.DataFrame) -> str:
-    """The design, and what the intervals are about."""
+def basis(summary: pd.DataFrame) -> str:
+    """For the note of a table: the design, and what the intervals are about.
+
+    `summary` needs the columns of `rlvf.analysis.summary.counts` only.
+    """
     if _seeds(summary) == 1:
         about = (
             "95 % intervals over tasks only, as cells have one seed: they say nothing about other "
@@ -427,7 +430,8 @@ def _percent(share: float | None) -> str:
     return "–" if _missing(share) else f"{100 * share:.1f}"
 
 
-def _signed(value: float | None, digits: int = 1) -> str:
+def show_signed(value: float | None, digits: int = 1) -> str:
+    """With its sign, a plus as well."""
     if _missing(value):
         return "–"
     return f"{value:+.{digits}f}".replace("-", "−")
@@ -528,7 +532,12 @@ def _markdown(caption: str, shown: pd.DataFrame, note: str) -> str:
 
 
 # Columns of text are aligned left, columns of numbers right.
-_TEXT_COLUMNS = {"Model", "Policy", "Decoding", "Key", "Value", "Origin", "Factor", "Difference"}
+_TEXT_COLUMNS = {
+    *("Model", "Policy", "Decoding", "Key", "Value", "Origin", "Factor", "Measure"),
+    *("Claim", "Expected", "Verdict", "By itself"),
+}
+# Sentences, which break over lines: their share of the page's width.
+_PARAGRAPH_COLUMNS = {"The source claims": 0.2, "Statement": 0.25, "Evidence": 0.3}
 _ROWS_ON_A_PAGE = 45
 _LATEX = {
     **{character: f"\\{character}" for character in "{}#$%&_"},
@@ -554,8 +563,7 @@ def _latex(name: str, caption: str, shown: pd.DataFrame, note: str) -> str:
     def line(cells: Iterable[str]) -> str:
         return "    " + " & ".join(latex_escape(cell) for cell in cells) + r" \\"
 
-    texts = sum(title in _TEXT_COLUMNS for title in shown.columns)
-    alignment = "l" * texts + "r" * (len(shown.columns) - texts)
+    alignment = "".join(map(_alignment, shown.columns))
     heading = f"\\caption{{{latex_escape(caption)}}}\\label{{tab:{name.replace('_', '-')}}}"
     head = [r"    \toprule", line(shown.columns), r"    \midrule"]
     body = [*(line(row) for row in shown.to_numpy()), r"    \bottomrule"]
@@ -570,6 +578,13 @@ def _latex(name: str, caption: str, shown: pd.DataFrame, note: str) -> str:
         lines = [r"\begin{table}", r"  \centering", f"  {heading}", first, *head, *body, last]
         lines += [*below, r"\end{table}"]
     return "\n".join([f"% Needs \\usepackage{{{needs}}}.", *lines]) + "\n"
+
+
+def _alignment(title: str) -> str:
+    width = _PARAGRAPH_COLUMNS.get(title)
+    if width is not None:
+        return f"p{{{width}\\linewidth}}"
+    return "l" if title in _TEXT_COLUMNS else "r"
 
 
 def _one_line(text: str) -> str:
