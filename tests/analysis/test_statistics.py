@@ -130,7 +130,7 @@ def test_equal_outcomes_give_equal_numbers():
 
 # Binary outcomes of runs on tasks: log odds = level + seed effect + how easy the task is for all +
 # how easy for this cell. Standard deviations; each cell and seed is a training run of its own.
-TASKS, REPETITIONS = 100, 600
+TASKS, REPETITIONS = 100, 500
 EASY, OWN = 1.5, 0.5
 
 

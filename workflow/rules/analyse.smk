@@ -45,7 +45,8 @@ rule study_claims:
         f"{BENCHMARKS}/{{study}}/claims.jsonl"
     params:
         stamps=stamps("claims"),
-        scale=CONFIG.scale,
+        # By a function: the lint takes the scale "paper" for the folder of the claims.
+        scale=lambda w: CONFIG.scale,
     shell:
         "rlvf claims --claims {input.claims} --samples {input.samples} --scale {params.scale}"
         " --out {output} 2> {log}"

@@ -34,6 +34,7 @@ must agree, they need no correction (Berger 1982, Technometrics 24, 295); for th
 claim's predicates need none. Each claim is judged by itself.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -480,6 +481,8 @@ def _difference_text(one: Evidence) -> str:
 
 
 def _p_text(p: float) -> str:
+    if math.isnan(p):
+        return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 

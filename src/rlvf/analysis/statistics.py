@@ -4,12 +4,13 @@ The outcomes of one cell are an array seeds × tasks: each entry is the mean of 
 samples that one training run drew for one task, NaN where all of them were lost to infrastructure
 errors. Another benchmark would have had other tasks, another run other seeds, and both are a
 sample: a result is about *tasks like these and seeds like these*. All cells answer the same tasks,
-so that they are compared task by task; runs of different cells are taken as independent, which
-errs on the safe side where equal seeds make them alike. With one seed nothing can be known about
-other seeds: intervals and tests are then about *tasks like these and this very run*, and whatever
-shows them must say so (`seeds` of a result is 1).
+so that they are compared task by task; runs of different cells are taken as independent, which in a
+difference errs on the safe side where equal seeds make them alike. With one seed nothing can be
+known about other seeds: intervals and tests are then about *tasks like these and this very run*,
+and whatever shows them must say so (`seeds` of a result is 1).
 
-The methods, each chosen by simulation (tests/analysis/test_statistics.py repeats it):
+The methods, each chosen by simulation, in which 95 % came out as 93 to 99 %;
+tests/analysis/test_statistics.py repeats it:
 
 | | one seed, an outcome of 0 or 1 for each task | everything else |
 |---|---|---|
@@ -37,7 +38,8 @@ deviations, shrunk to the first part, plus a draw of t with the scale of the sec
 Behrens-Fisher distribution for the two parts, with the tasks' part taken from the data instead of
 a normal. For a sum over cells the seeds' parts add up; their degrees of freedom are Welch's and
 Satterthwaite's (Satterthwaite 1946, Biometrics Bulletin 2, 110). Seeds are far too few to see more
-than their variance: that they are normal is an assumption.
+than their variance: that they are normal is an assumption. Three seeds may be alike by luck, more
+than the error between them allows; nothing is made narrower than it would be over tasks alone.
 
 *Rates* near 0 and 1 are skewed, and an interval must not leave [0, 1] or vanish where nothing
 failed. So the interval is Wilson's with p (1 - p) / variance tasks in place of T and, with
@@ -84,7 +86,8 @@ class Interval:
 
 
 class Contrast:
-    """A weighted sum of cells' means, usually the difference of two, compared task by task.
+    """A weighted sum of cells' means, usually the difference of two, compared task by task; each
+    cell is named once.
 
     Tasks that lost all their samples in any run of any of the cells are left out of all. Where a
     cell has one seed only, the variance over seeds is unknown and left out.
@@ -168,7 +171,8 @@ def interval(outcomes: np.ndarray, *, rate: bool) -> Interval:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted for making all of these comparisons (Holm 1979, Scandinavian Journal of Statistics
-    6, 65): those below 0.05 are all true with 95 %. NaN is no comparison."""
+    6, 65): below 0.05 is even one that should not be in 5 % of such families at most. NaN is no
+    comparison."""
     adjusted = np.array(p_values, dtype=float)
     made = ~np.isnan(adjusted)
     if made.any():
@@ -181,9 +185,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 class _Parts(NamedTuple):
     """What a weighted sum of means is made of: its value for each task (mean over seeds), and the
-    two parts of its variance. `freedom` is the degrees of freedom over seeds."""
+    two parts of its variance; or its variance over tasks alone, for these very runs. `freedom` is
+    the degrees of freedom over seeds."""
 
     scores: np.ndarray
+    over_tasks_alone: float
     over_tasks: float
     over_seeds: float
     freedom: float
@@ -201,11 +207,11 @@ def _parts(terms: Sequence[tuple[float, np.ndarray]]) -> _Parts:
     tasks = len(scores)
     seeds = min(len(outcomes) for _, outcomes in terms)
     if tasks < 2:
-        return _Parts(scores, np.nan, 0.0, np.inf, seeds)
-    over_tasks = scores.var(ddof=1) / tasks
+        return _Parts(scores, np.nan, np.nan, 0.0, np.inf, seeds)
+    alone = scores.var(ddof=1) / tasks
     if seeds == 1:
-        return _Parts(scores, over_tasks, 0.0, np.inf, seeds)
-    over_seeds = squares = 0.0
+        return _Parts(scores, alone, alone, 0.0, np.inf, seeds)
+    over_tasks, over_seeds, squares = alone, 0.0, 0.0
     for weight, outcomes in terms:
         runs = len(outcomes)
         of_seeds = outcomes.mean(axis=1, keepdims=True)
@@ -218,17 +224,20 @@ def _parts(terms: Sequence[tuple[float, np.ndarray]]) -> _Parts:
         squares += part**2 / (runs - 1)
     # In steps, so that few different draws are needed.
     freedom = round(20 * over_seeds**2 / squares) / 20 if squares > 0 else np.inf
-    return _Parts(scores, max(over_tasks, 0.0), over_seeds, freedom, seeds)
+    return _Parts(scores, alone, max(over_tasks, 0.0), over_seeds, freedom, seeds)
 
 
 def _replicates(parts: _Parts) -> np.ndarray:
     """RESAMPLES values that the weighted sum might have had, about its estimate."""
-    estimate, plain = parts.scores.mean(), parts.scores.var(ddof=1) / parts.tasks
-    shrink = np.sqrt(parts.over_tasks / plain) if plain > 0 else 0.0
-    deviations = shrink * (_resamples(parts.tasks) @ parts.scores - estimate)
-    if parts.over_seeds > 0:
-        deviations += np.sqrt(parts.over_seeds) * _student(parts.freedom)
-    return estimate + deviations
+    estimate = parts.scores.mean()
+    of_tasks = _resamples(parts.tasks) @ parts.scores - estimate
+    if parts.over_seeds == 0:
+        return estimate + of_tasks
+    alone = parts.over_tasks_alone
+    shrink = np.sqrt(parts.over_tasks / alone) if alone > 0 else 0.0
+    of_both = shrink * of_tasks + np.sqrt(parts.over_seeds) * _student(parts.freedom)
+    wider = max(of_tasks, of_both, key=lambda deviations: np.ptp(_quantiles(deviations)))
+    return estimate + wider
 
 
 @cache
@@ -259,16 +268,16 @@ def _quantiles(replicates: np.ndarray) -> tuple[float, float]:
 
 
 def _wilson(parts: _Parts) -> tuple[float, float]:
-    estimate, normal = parts.scores.mean(), stats.norm.ppf((1 + LEVEL) / 2)
-    if parts.seeds == 1:
-        # Not n - 1: for outcomes of 0 and 1 the effective number is the number of tasks.
-        variance, quantile = parts.scores.var() / parts.tasks, normal
-    else:
-        variance, quantile = parts.over_tasks + parts.over_seeds, normal
-        if parts.over_seeds > 0:
-            share = parts.over_seeds / variance
-            draws = np.sqrt(1 - share) * _normal() + np.sqrt(share) * _student(parts.freedom)
-            quantile = np.quantile(np.abs(draws), LEVEL)
+    estimate, quantile = parts.scores.mean(), stats.norm.ppf((1 + LEVEL) / 2)
+    # Not n - 1: for outcomes of 0 and 1 the effective number is the number of tasks.
+    variance = parts.scores.var() / parts.tasks
+    if parts.over_seeds > 0:
+        both = parts.over_tasks + parts.over_seeds
+        share = parts.over_seeds / both
+        draws = np.sqrt(1 - share) * _normal() + np.sqrt(share) * _student(parts.freedom)
+        of_both = np.quantile(np.abs(draws), LEVEL)
+        if of_both**2 * both > quantile**2 * variance:
+            variance, quantile = both, of_both
     effective = estimate * (1 - estimate) / variance if variance > 1e-15 else parts.tasks
     alpha = 2 * stats.norm.sf(quantile)
     return proportion_confint(estimate * effective, effective, alpha, method="wilson")
