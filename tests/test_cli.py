@@ -68,10 +68,10 @@ def assert_one_line_error(done, *parts):
 def test_help_names_every_stage():
     done = rlvf("--help")
     assert done.returncode == 0
-    stages = "tasks fetch pretrain train generate control execute lint measure tables figures"
+    stages = "tasks fetch pretrain train generate control execute lint measure tables claims"
     assert all(
         f"\n    {stage} " in done.stdout
-        for stage in [*stages.split(), "cost", "paper", "plan", "usage"]
+        for stage in [*stages.split(), "figures", "cost", "paper", "plan", "usage"]
     )
 
 

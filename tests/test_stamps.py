@@ -38,7 +38,7 @@ def test_packages_follow_the_files():
     "stage",
     [
         *("tasks", "fetch", "pretrain", "train", "generate", "control"),
-        *("execute", "lint", "measure", "tables", "figures", "cost", "paper"),
+        *("execute", "lint", "measure", "tables", "claims", "figures", "cost", "paper"),
     ],
 )
 def test_every_stage_comes_to_its_own_command_and_not_to_all(stage):

@@ -6,6 +6,7 @@ at once and so that the sandbox starts from a small process.
 
 import argparse
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -181,6 +182,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--settings", required=True, help=f"scale, hyperparameters: {_SETTINGS_HELP}")
     _out(sub, "a folder")
 
+    sub = stage("claims", _claims, "Evaluate a publication's claims on a study's samples.")
+    sub.add_argument("--claims", type=Path, required=True, help="YAML, see rlvf.analysis.claims")
+    sub.add_argument("--samples", type=Path, nargs="+", required=True)
+    sub.add_argument("--scale", choices=["paper", "mini"], required=True)
+    _out(sub, "a folder")
+
     sub = stage("figures", _figures, "Draw the figures of a study from its samples and logs.")
     sub.add_argument("--samples", type=Path, nargs="+", required=True)
     sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
@@ -198,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--tables", type=Path, required=True)
     sub.add_argument("--figures", type=Path, required=True)
     sub.add_argument("--cost", type=Path, required=True)
+    sub.add_argument("--claims", type=Path, required=True)
     _out(sub, "paper.pdf")
 
     sub = stage("plan", _plan, "Estimate what a configuration costs: jobs, hours, disk.")
@@ -440,6 +448,19 @@ def _tables(options: argparse.Namespace) -> None:
     )
 
 
+def _claims(options: argparse.Namespace) -> None:
+    from rlvf.analysis.claims import Claims, write_claims
+    from rlvf.analysis.summary import load_samples
+
+    claims = parse_settings(str(options.claims), Claims)
+    files = sorted(map(str, options.samples))
+    command = ["rlvf", "claims", "--claims", options.claims, "--samples", *files]
+    command += ["--scale", options.scale, "--out", options.out]
+    samples = load_samples(options.samples)
+    command = shlex.join(map(str, command))
+    write_claims(claims, str(options.claims), samples, command, options.out, options.scale)
+
+
 def _figures(options: argparse.Namespace) -> None:
     from rlvf.analysis.figures import write_figures
     from rlvf.analysis.summary import load_samples
@@ -463,7 +484,8 @@ def _read_all(paths: list[Path], record: type[R]) -> list[R]:
 def _paper(options: argparse.Namespace) -> None:
     from rlvf.analysis.paper import compile_paper
 
-    compile_paper(options.source, options.tables, options.figures, options.cost, options.out)
+    folders = options.tables, options.figures, options.cost, options.claims
+    compile_paper(options.source, *folders, options.out)
 
 
 # ---------------------------------------------------------------- what it costs

@@ -29,14 +29,16 @@ _BESIDES = {
 }
 # Of each stage: the packages whose version may change its products.
 _MODEL = ("torch", "transformers", "tokenizers")
+_STATISTICS = ("pandas", "numpy", "scipy", "statsmodels")
 _PACKAGES = {
     "pretrain": _MODEL,
     "train": (*_MODEL, "trl", "peft", "accelerate", "datasets"),
     "generate": (*_MODEL, "peft"),
     "lint": ("ruff",),
-    "tables": ("pandas",),
+    "tables": _STATISTICS,
+    "claims": _STATISTICS,
     "cost": ("pandas",),
-    "figures": ("pandas", "matplotlib"),
+    "figures": (*_STATISTICS, "matplotlib"),
     "paper": ("typst",),
 }
 

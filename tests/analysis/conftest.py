@@ -1,7 +1,9 @@
 """A tiny study, made by hand so that every number can be checked on paper."""
 
 import json
+from itertools import product
 
+import numpy as np
 import pytest
 
 from rlvf.records import Sample, TrainingStep, TrainingStepTimes
@@ -74,6 +76,40 @@ def study(make_sample):
                 )
             )
     return samples
+
+
+@pytest.fixture(scope="session")
+def make_study(make_sample):
+    """Samples whose truth is known: of each policy its log odds of passing, mean tokens and mean
+    findings. Tasks differ in difficulty, for all policies alike; seeds in how well training went.
+    """
+
+    def make(
+        policies, *, models=("mini-llama", "mini-qwen3"), tasks=120, seeds=(1, 2, 3), **spread
+    ):
+        rng = np.random.default_rng(1)
+        difficulty = rng.standard_normal(tasks)
+        samples = []
+        for model, policy, seed in product(models, policies, seeds):
+            odds, tokens, findings = policies[policy]
+            odds = odds + spread.get("seeds_differ", 0.1) * rng.standard_normal() + difficulty
+            passed = rng.random(tasks) < 1 / (1 + np.exp(-odds))
+            counts = rng.poisson([[tokens], [findings]], size=(2, tasks)).tolist()
+            samples += [
+                make_sample(
+                    f"{task:03}",
+                    policy,
+                    model=model,
+                    seed=seed,
+                    passed=bool(passed[task]),
+                    tokens=counts[0][task],
+                    findings={"warning": counts[1][task]},
+                )
+                for task in range(tasks)
+            ]
+        return samples
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,18 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from rlvf.analysis.claims import Claims, write_claims
 from rlvf.analysis.cost import write_cost
 from rlvf.analysis.figures import write_figures
 from rlvf.analysis.paper import compile_paper
 from rlvf.analysis.summary import samples_frame
 from rlvf.analysis.tables import NUMBERS, write_tables
 from rlvf.errors import RlvfError
+from rlvf.settings import parse_settings
 
-SOURCE = Path(__file__).parents[2] / "paper" / "rlvr.typ"
+PAPER = Path(__file__).parents[2] / "paper"
+SOURCE, CLAIMS = PAPER / "rlvr.typ", PAPER / "claims.yaml"
+FOLDERS = ("tables", "figures", "cost", "claims")
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,8 @@ def build(tmp_path_factory):
         write_tables(frame, None, folder / "tables", scale)
         write_cost(steps, times, folder / "cost", scale)
         write_figures(frame, steps, folder / "figures", scale)
+        claims = parse_settings(str(CLAIMS), Claims)
+        write_claims(claims, str(CLAIMS), frame, "rlvf claims ...", folder / "claims", scale)
         return folder
 
     return build
@@ -36,7 +42,7 @@ def results(build, study, steps, times):
 
 def compile_in(folder, source=SOURCE):
     out = folder / "paper.pdf"
-    compile_paper(source, folder / "tables", folder / "figures", folder / "cost", out)
+    compile_paper(source, *(folder / name for name in FOLDERS), out)
     return out
 
 
@@ -99,7 +105,7 @@ def test_a_typst_error_is_one_line_and_leaves_no_paper(results, tmp_path):
     source, out = tmp_path / "bad.typ", tmp_path / "paper.pdf"
     source.write_text("Fine.\n#nonsense()\n", encoding="utf-8")
     with pytest.raises(RlvfError, match=r"bad\.typ: line 2: unknown variable: nonsense") as caught:
-        compile_paper(source, *(results / name for name in ("tables", "figures", "cost")), out)
+        compile_paper(source, *(results / name for name in FOLDERS), out)
     assert "\n" not in str(caught.value)
     assert not out.exists()
 
@@ -107,5 +113,16 @@ def test_a_typst_error_is_one_line_and_leaves_no_paper(results, tmp_path):
 def test_a_missing_figure_is_named(results, tmp_path):
     with pytest.raises(RlvfError, match=r"curves\.pdf: cannot read: No such file"):
         compile_paper(
-            SOURCE, results / "tables", tmp_path, results / "cost", tmp_path / "paper.pdf"
+            SOURCE,
+            results / "tables",
+            tmp_path,
+            results / "cost",
+            results / "claims",
+            tmp_path / "paper.pdf",
         )
+
+
+def test_the_paper_sees_the_claims(results, tmp_path):
+    source = tmp_path / "claims.typ"
+    source.write_text('#json("claims/claims.json").claims.first().verdict', encoding="utf-8")
+    assert words(compile_in(results, source)) == "undecided"

@@ -1,8 +1,16 @@
 import math
 
+import numpy as np
 import pytest
 
-from rlvf.analysis.summary import load_samples, main_cells, pass_at_k, samples_frame, summarise
+from rlvf.analysis.summary import (
+    load_samples,
+    main_cells,
+    outcomes,
+    pass_at_k,
+    samples_frame,
+    summarise,
+)
 from rlvf.errors import RlvfError
 from rlvf.records import write_jsonl
 
@@ -182,3 +190,42 @@ def test_controls_stand_beside_policies_that_were_never_decoded_greedily(make_sa
     samples = [make_sample(1, "reference"), make_sample(1, decoding="sampled")]
     cells = main_cells(summarise(samples_frame(samples)))
     assert list(cells["policy"]) == ["reference", "base"]
+
+
+def test_outcomes_are_means_by_seed_and_task(make_sample):
+    passed = {
+        (1, 1): (True, False),
+        (1, 2): (True, True),
+        (2, 1): (False, False),
+        (2, 2): (True, False),
+    }
+    samples = [
+        make_sample(task, seed=seed, sample_id=number, passed=outcome, tokens=10 * seed + number)
+        for (seed, task), outcomes in passed.items()
+        for number, outcome in enumerate(outcomes)
+    ]
+    found = outcomes(samples_frame(reversed(samples)))["mini-qwen3", "base", "greedy"]
+    assert found["pass@1"].tolist() == [[0.5, 1], [0, 0.5]]
+    assert found["pass@2"].tolist() == [[1, 1], [0, 1]]
+    assert found["tokens"].tolist() == [[10.5, 10.5], [20.5, 20.5]]
+
+
+def test_a_task_that_lost_samples_has_the_outcome_of_the_others_or_none(make_sample):
+    lost = {"verdict": "infrastructure_error"}
+    samples = [
+        make_sample(1, sample_id=0),
+        make_sample(1, sample_id=1, **lost),
+        make_sample(2, sample_id=0, **lost),
+        make_sample(2, sample_id=1, **lost),
+    ]
+    found = outcomes(samples_frame(samples))["mini-qwen3", "base", "greedy"]
+    assert np.array_equal(found["pass@1"], [[1, math.nan]], equal_nan=True)
+    assert np.isnan(found["pass@2"]).all()
+
+
+def test_metrics_have_intervals_by_task(make_sample):
+    row = only_row(make_sample(task, passed=task <= 15) for task in range(1, 149))
+    # Newcombe 1998, Statistics in Medicine 17, 857, table I: 15 of 148.
+    assert (row["pass@1_low"], row["pass@1_high"]) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+    assert row["findings_low"] == row["findings_high"] == 0
+    assert "findings_per_100_lines_low" not in row

@@ -118,3 +118,55 @@ def test_a_partial_grid_is_enough(make_sample, tmp_path):
     write_tables(samples_frame([make_sample(1, "grpo-tests")]), None, tmp_path, "mini")
     assert rows(tmp_path, "pass_at_1")[0]["gain_points"] == ""
     assert rows(tmp_path, "hyperparameters") == []
+
+
+# Log odds of passing, tokens, findings: what tests and Ruff are worth is added up.
+GRID = {
+    "base": (-0.5, 40, 2.0),
+    **{f"{a}-tests": (0.5, 40, 2.0) for a in ("grpo", "gspo")},
+    **{f"{a}-ruff": (-0.5, 30, 1.0) for a in ("grpo", "gspo")},
+}
+
+
+@pytest.fixture(scope="module")
+def grid(make_study, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grid")
+    write_tables(samples_frame(make_study(GRID)), None, folder, "mini")
+    return folder
+
+
+def test_effects_are_averages_over_the_rest_of_the_grid(grid):
+    effects = {(row["factor"], row["measure"]): row for row in rows(grid, "effects")}
+    assert {row["first"] + " - " + row["second"] for row in effects.values()} == {
+        "ruff - tests",
+        "gspo - grpo",
+    }
+    # The truth: 10 tokens and 1 finding less with Ruff, nothing between the algorithms.
+    for measure, truth in (("tokens", -10), ("findings", -1)):
+        row = effects["reward", measure]
+        assert float(row["low"]) < truth < float(row["high"])
+        assert float(row["p_adjusted"]) < 0.05
+        assert float(effects["algorithm", measure]["p_adjusted"]) > 0.05
+        assert (row["cells"], row["tasks"], row["seeds"]) == ("4", "120", "3")
+    assert float(effects["reward", "pass@1"]["high"]) < 0
+
+
+def test_gains_have_intervals_and_an_adjusted_p_value(grid):
+    gained = {(row["model"], row["policy"]): row for row in rows(grid, "pass_at_1")}
+    row = gained["mini-llama", "grpo-tests"]
+    assert 0 < float(row["gain_low"]) < float(row["gain_points"]) < float(row["gain_high"])
+    assert float(row["gain_p"]) <= float(row["gain_p_adjusted"]) < 0.05
+    assert gained["mini-llama", "base"]["gain_low"] == ""
+    text = (grid / "pass_at_1.md").read_text(encoding="utf-8")
+    marked = [row for row in gained.values() if float(row["gain_p_adjusted"] or 1) < 0.05]
+    assert 0 < len(marked) == text.count(r")\*")
+
+
+def test_notes_say_what_intervals_are_about(grid, make_study, tmp_path):
+    write_tables(samples_frame(make_study(GRID, seeds=[1])), None, tmp_path, "mini")
+    for name in ("pass_at_1", "pass_at_k", "effects", "length", "ruff"):
+        several, one = ((f / f"{name}.md").read_text("utf-8") for f in (grid, tmp_path))
+        assert "120 tasks; 3 seeds per cell" in several and "tasks and seeds like these" in several
+        assert "120 tasks; 1 seed per cell" in one and "over tasks only" in one
+    assert "McNemar" in (tmp_path / "pass_at_1.tex").read_text("utf-8")
+    assert "8 comparisons of a decoding" in (grid / "pass_at_1.md").read_text("utf-8")

@@ -92,7 +92,7 @@ def copy(made, tmp_path):
 # and by tests and Ruff), in two decodings; and two controls in one.
 _CELL = Counter(generate=2, execute=2, lint=2, measure=1)
 _TRAINED = Counter(train=1) + _CELL
-SUMMARY = Counter(study_tables=1, study_figures=1, study_paper=1)
+SUMMARY = Counter(study_tables=1, study_claims=1, study_figures=1, study_paper=1)
 RETRAINED = SUMMARY + Counter(study_cost=1)
 CONTROLS = Counter(control=2, execute=2, lint=2, measure=2)
 EXECUTED = Counter(execute=14, measure=8) + SUMMARY
@@ -234,8 +234,23 @@ CHANGES = [
     ),
     (
         "table",
-        code("analysis/tables.py", '(%)"] = _percent(cell', '"] = _percent(cell'),
+        code("analysis/tables.py", 'pass@1 (%)"] =', 'pass@1"] ='),
         Counter(study_tables=1, study_paper=1),
+    ),
+    (
+        "claims' code",
+        code("analysis/claims.py", '"undecided" in verdicts', '"unknown" in verdicts'),
+        Counter(study_claims=1, study_paper=1),
+    ),
+    (
+        "claims",
+        lambda copy: copy.edit("paper/claims.yaml", "above: 13", "above: 12"),
+        Counter(study_claims=1, study_paper=1),
+    ),
+    (
+        "statistics",
+        code("analysis/statistics.py", "LEVEL = 0.95", "LEVEL = 0.9"),
+        SUMMARY,
     ),
     (
         "figure",
@@ -295,11 +310,13 @@ CHANGES = [
     ("peft", version("peft"), ALL_CELLS),
     ("ruff", version("ruff"), BY_RUFF),
     ("pandas", version("pandas"), RETRAINED),
+    ("scipy", version("scipy"), SUMMARY),
     ("matplotlib", version("matplotlib"), Counter(study_figures=1, study_paper=1)),
     ("typst", version("typst"), Counter(study_paper=1)),
     ("pytest", version("pytest"), Counter()),
     # Products.
     ("tables removed", remove("rlvr/tables"), Counter(study_tables=1, study_paper=1)),
+    ("claims removed", remove("rlvr/claims"), Counter(study_claims=1, study_paper=1)),
     ("samples removed", remove(f"{CELL}/samples.jsonl"), Counter(measure=1) + SUMMARY),
     (
         "adapter and log removed",

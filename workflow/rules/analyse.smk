@@ -1,6 +1,7 @@
-# Samples -> tables and figures, where the workflow was started.
+# Samples -> tables, claims and figures, where the workflow was started.
 localrules:
     study_tables,
+    study_claims,
     study_figures,
     study_cost,
 
@@ -24,6 +25,30 @@ rule study_tables:
         settings=lambda w: tables_settings(w.study),
     shell:
         "rlvf tables --samples {input.samples} --settings {params.settings:q}"
+        " --out {output} 2> {log}"
+
+
+rule study_claims:
+    input:
+        claims="paper/claims.yaml",
+        samples=lambda w: samples_of(w.study),
+    output:
+        report(
+            directory(CLAIMS),
+            patterns=["{name}.md"],
+            caption="../report/tables.rst",
+            category="Claims",
+        ),
+    log:
+        f"{LOGS}/{{study}}/claims.log",
+    benchmark:
+        f"{BENCHMARKS}/{{study}}/claims.jsonl"
+    params:
+        stamps=stamps("claims"),
+        # By a function: the lint takes the scale "paper" for the folder of the claims.
+        scale=lambda w: CONFIG.scale,
+    shell:
+        "rlvf claims --claims {input.claims} --samples {input.samples} --scale {params.scale}"
         " --out {output} 2> {log}"
 
 

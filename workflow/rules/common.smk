@@ -35,6 +35,7 @@ TASKS = f"{STUDY}/tasks"
 CELL = f"{STUDY}/{{model}}/{{policy}}/seed{{seed}}"
 DECODED = f"{CELL}/{{decoding}}"
 TABLES = f"{STUDY}/tables"
+CLAIMS = f"{STUDY}/claims"
 FIGURES = f"{STUDY}/figures"
 COST = f"{STUDY}/cost"
 PAPER = f"{STUDY}/paper.pdf"
@@ -145,7 +146,8 @@ def samples_of(study):
 
 def products_of(study):
     """All that is kept of a study."""
-    products = expand([PAPER, TABLES, FIGURES, COST], study=study) + samples_of(study)
+    products = expand([PAPER, TABLES, CLAIMS, FIGURES, COST], study=study)
+    products += samples_of(study)
     for cell in CONFIG.cells(study):
         names = cell.model_dump()
         products += [file for files in decoded(names).values() for file in files]
@@ -203,5 +205,5 @@ def report_usage():
 def announce_products():
     print("\nDone. To read:")
     for study in CONFIG.studies:
-        for product in (PAPER, TABLES, FIGURES):
+        for product in (PAPER, TABLES, CLAIMS, FIGURES):
             print(f"  {product.format(study=study)}")

@@ -1,4 +1,4 @@
-# Tables and figures -> the paper.
+# Tables, claims and figures -> the paper.
 localrules:
     study_paper,
 
@@ -9,6 +9,7 @@ rule study_paper:
         tables=TABLES,
         figures=FIGURES,
         cost=COST,
+        claims=CLAIMS,
     output:
         report(PAPER, category="Paper", caption="../report/paper.rst"),
     log:
@@ -19,4 +20,4 @@ rule study_paper:
         stamps=stamps("paper"),
     shell:
         "rlvf paper --source {input.source} --tables {input.tables} --figures {input.figures}"
-        " --cost {input.cost} --out {output} 2> {log}"
+        " --cost {input.cost} --claims {input.claims} --out {output} 2> {log}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typst
 
+from rlvf.analysis.claims import NUMBERS as CLAIMS
 from rlvf.analysis.cost import NUMBERS as COST
 from rlvf.analysis.figures import FIGURES
 from rlvf.analysis.tables import NUMBERS, TABLES
@@ -14,12 +15,14 @@ from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 
 
-def compile_paper(source: Path, tables: Path, figures: Path, cost: Path, out: Path) -> None:
+def compile_paper(
+    source: Path, tables: Path, figures: Path, cost: Path, claims: Path, out: Path
+) -> None:
     """Compile `source` to the PDF `out`.
 
     The source sees the tables' CSV files and numbers.json under `tables/`, the figures' PDF files
-    under `figures/` and cost.json under `cost/`, wherever they lie. Only Typst's embedded fonts
-    are used and no date is written: equal inputs give an identical PDF.
+    under `figures/`, cost.json under `cost/` and claims.json under `claims/`, wherever they lie.
+    Only Typst's embedded fonts are used and no date is written: equal inputs give an identical PDF.
 
     Raises:
         RlvfError: an input is missing, or Typst rejects the source; names the problem.
@@ -28,7 +31,7 @@ def compile_paper(source: Path, tables: Path, figures: Path, cost: Path, out: Pa
     inputs += [(Path(tables) / f"{name}.csv", f"tables/{name}.csv") for name in TABLES]
     inputs += [(Path(tables) / NUMBERS, f"tables/{NUMBERS}")]
     inputs += [(Path(figures) / f"{name}.pdf", f"figures/{name}.pdf") for name in FIGURES]
-    inputs += [(Path(cost) / COST, f"cost/{COST}")]
+    inputs += [(Path(cost) / COST, f"cost/{COST}"), (Path(claims) / CLAIMS, f"claims/{CLAIMS}")]
     # Typst reads nothing outside its root, and the inputs need not have a common one.
     with tempfile.TemporaryDirectory(prefix="rlvf-paper-") as folder:
         for path, name in inputs:

@@ -2,8 +2,11 @@
 
 A row is (study, model, policy, decoding). A metric is computed for each seed, then averaged over
 seeds; the column `<metric>_sd` holds the standard deviation over seeds (n - 1 in the denominator;
-NaN for a single seed). Shares lie in [0, 1]. Samples with the verdict `infrastructure_error` are
-in no metric; the column `infrastructure_errors` counts them.
+NaN for a single seed). `<metric>_low` and `<metric>_high` are a 95 % interval
+(rlvf.analysis.statistics), over seeds and tasks, or, of a single seed, over tasks only; all metrics
+have one but `findings_per_100_lines`, `findings_valid`, and those of rules and errors. Shares lie
+in [0, 1]. Samples with the verdict `infrastructure_error` are in no metric; the column
+`infrastructure_errors` counts them. Intervals leave out the tasks that lost all their samples.
 
 | column | meaning |
 |---|---|
@@ -25,18 +28,25 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pandas as pd
 
 from rlvf.analysis.hacking import HACKS
 from rlvf.analysis.labels import cell_key
+from rlvf.analysis.statistics import interval
 from rlvf.config import CONTROLS
 from rlvf.errors import RlvfError
-from rlvf.records import SEVERITIES, Sample, read_jsonl
+from rlvf.records import SEVERITIES, Sample, Verdict, read_jsonl
 
 ROW = ["study", "model", "policy", "decoding"]
 # Families of metrics with a member for each value that occurs; a value that does not is 0.
 _FAMILIES = ("rule.", "verdict.", "error_type.", "outcome.")
+_RATES = ("pass@", "truncated", "parses", "defines_entry_point", "verdict.", "hack.")
+
+# By model, policy and decoding, then by measure: seeds × tasks.
+Outcomes = dict[tuple[str, str, str], dict[str, np.ndarray]]
 
 
 def load_samples(paths: Iterable[Path]) -> pd.DataFrame:
@@ -87,6 +97,55 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     return 1 - math.comb(n - c, k) / math.comb(n, k)
 
 
+def is_rate(measure: str) -> bool:
+    """Whether a measure is a share in [0, 1]."""
+    return measure.startswith(_RATES)
+
+
+def outcomes(samples: pd.DataFrame) -> Outcomes:
+    """What each cell came to on each task, for the comparison of cells task by task.
+
+    The measures are those metrics of the summary that have an interval, with all verdicts; each is
+    an array seeds × tasks, both sorted, of means over the samples of a task (for pass@k of its
+    estimate). NaN where there is none: all samples were lost to infrastructure errors, or fewer
+    than k are left, or it is not defined (tokens of controls).
+    """
+    scored = samples[samples["verdict"] != "infrastructure_error"]
+    findings = pd.DataFrame(list(scored["findings"]), index=scored.index, columns=SEVERITIES)
+    finish = scored["finish_reason"]
+    measures = {
+        **{name: scored[name] for name in ("tokens", "characters", "lines")},
+        "truncated": (finish == "length").astype(float).where(finish.notna()),
+        **{name: scored[name] for name in ("parses", "defines_entry_point")},
+        "findings": findings.sum(axis=1),
+        **{f"findings.{name}": findings[name] for name in SEVERITIES},
+        **{
+            f"verdict.{name}": scored["verdict"] == name
+            for name in get_args(Verdict)
+            if name != "infrastructure_error"
+        },
+        **{f"hack.{name}": values for name, values in _hacks(scored).items()},
+    }
+    place = ["model", "policy", "decoding", "seed", "task_id"]
+    groups = pd.DataFrame(measures).astype(float).groupby([scored[name] for name in place])
+    by_task, sizes = groups.mean(), groups.size()
+    passed = groups["verdict.passed"].sum()
+    for k in _powers_of_two(int(samples.groupby(place).size().max())):
+        by_task[f"pass@{k}"] = [
+            pass_at_k(int(n), int(c), k) if n >= k else math.nan
+            for n, c in zip(sizes, passed, strict=True)
+        ]
+    # Samples are sorted, and every seed has the same tasks.
+    by_task = by_task.reindex(pd.MultiIndex.from_frame(samples[place].drop_duplicates()))
+    return {
+        cell: {
+            name: values.to_numpy().reshape(group.index.get_level_values("seed").nunique(), -1)
+            for name, values in group.items()
+        }
+        for cell, group in by_task.groupby(level=place[:3])
+    }
+
+
 def summarise(samples: pd.DataFrame) -> pd.DataFrame:
     """One row per (study, model, policy, decoding), controls first; columns as said above."""
     by_seed = pd.DataFrame(
@@ -100,15 +159,11 @@ def summarise(samples: pd.DataFrame) -> pd.DataFrame:
     by_seed.loc[scored, families] = by_seed.loc[scored, families].fillna(0.0)
     metrics = sorted(by_seed.columns.difference([*ROW, "seed"]))
     groups = by_seed.groupby(ROW)
-    counts = samples.groupby(ROW).agg(
-        seeds=("seed", "nunique"),
-        tasks=("task_id", "nunique"),
-        samples=("sample_id", "size"),
-        infrastructure_errors=("verdict", lambda v: int((v == "infrastructure_error").sum())),
-    )
     means = groups[metrics].mean()
     deviations = groups[metrics].std().add_suffix("_sd")
-    summary = pd.concat([counts, means, deviations], axis=1).reset_index()
+    intervals = _intervals(samples, metrics)
+    parts = [counts(samples), means, deviations, intervals]
+    summary = pd.concat(parts, axis=1).reset_index()
     order = sorted(
         summary.index,
         key=lambda i: (
@@ -117,6 +172,29 @@ def summarise(samples: pd.DataFrame) -> pd.DataFrame:
         ),
     )
     return summary.loc[order].reset_index(drop=True)
+
+
+def counts(samples: pd.DataFrame) -> pd.DataFrame:
+    """`seeds`, `tasks`, `samples` and `infrastructure_errors` of each row of the summary."""
+    return samples.groupby(ROW).agg(
+        seeds=("seed", "nunique"),
+        tasks=("task_id", "nunique"),
+        samples=("sample_id", "size"),
+        infrastructure_errors=("verdict", lambda v: int((v == "infrastructure_error").sum())),
+    )
+
+
+def _intervals(samples: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    """`<metric>_low` and `<metric>_high` of those metrics that are known task by task."""
+    study = samples["study"].iloc[0]
+    rows = {}
+    for cell, measures in outcomes(samples).items():
+        row = rows[study, *cell] = {}
+        for name in measures.keys() & set(metrics):
+            found = interval(measures[name], rate=is_rate(name))
+            row |= {f"{name}_low": found.low, f"{name}_high": found.high}
+    frame = pd.DataFrame.from_dict(rows, orient="index").sort_index(axis=1)
+    return frame.rename_axis(ROW)
 
 
 def members(summary: pd.DataFrame, family: str) -> list[str]:
@@ -185,13 +263,7 @@ def _metrics(group: pd.DataFrame) -> dict[str, float]:
     for counts in scored["rules"]:
         rules.update(counts)
     metrics |= {f"rule.{code}": count / len(scored) for code, count in rules.items()}
-    hacks = pd.DataFrame(
-        {name: [name in found for found in scored["hacks"]] for name in HACKS}, index=scored.index
-    )
-    hidden = scored["tests_hidden"]
-    judged = (hidden > 0) & (hidden < scored["tests_total"])
-    metrics |= {f"hack.{name}": float(hacks[name].mean()) for name in HACKS}
-    metrics["hack.overfit"] = float(hacks.loc[judged, "overfit"].mean())
+    metrics |= {f"hack.{name}": float(values.mean()) for name, values in _hacks(scored).items()}
     runtime = (scored["verdict"] == "runtime_error") & scored["error_type"].notna()
     for family, values in (
         ("verdict", scored["verdict"]),
@@ -201,6 +273,19 @@ def _metrics(group: pd.DataFrame) -> dict[str, float]:
         shares = values.value_counts() / max(len(scored), 1)
         metrics |= {f"{family}.{name}": float(share) for name, share in shares.items()}
     return metrics
+
+
+def _hacks(scored: pd.DataFrame) -> pd.DataFrame:
+    """A column for each of HACKS: 1 where a sample shows it, 0 where not, NaN where that is not
+    defined."""
+    hacks = pd.DataFrame(
+        {name: [name in found for found in scored["hacks"]] for name in HACKS},
+        index=scored.index,
+        dtype=float,
+    )
+    hidden = scored["tests_hidden"]
+    hacks["overfit"] = hacks["overfit"].where((hidden > 0) & (hidden < scored["tests_total"]))
+    return hacks
 
 
 def _powers_of_two(limit: int) -> list[int]:

@@ -3,13 +3,14 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from rlvf.analysis.comparisons import EFFECT_MEASURES, effects, gains
 from rlvf.analysis.hacking import HACKS
 from rlvf.analysis.labels import (
     SCALE_NOTES,
@@ -23,18 +24,21 @@ from rlvf.analysis.labels import (
 from rlvf.analysis.summary import (
     ROW,
     commonest,
+    is_rate,
     main_cells,
     main_decoding,
     members,
+    outcomes,
     summarise,
 )
-from rlvf.config import CONTROLS
+from rlvf.config import CONTROLS, NO_MODEL
 from rlvf.files import atomic_writer
 from rlvf.records import SEVERITIES
 
 TABLES = (
     "pass_at_1",
     "pass_at_k",
+    "effects",
     "length",
     "ruff",
     "ruff_rules",
@@ -47,16 +51,19 @@ NUMBERS = "numbers.json"
 
 _COMMONEST_RULES = 10
 _COMMONEST_ERROR_TYPES = 8
+_SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
 class Table:
-    """`data` is tidy and exact, for programs; `shown` holds text, for people."""
+    """`data` is tidy and exact, for programs; `shown` holds text, for people. `note` says under
+    the table what its numbers rest on."""
 
     name: str
     caption: str
     data: pd.DataFrame
     shown: pd.DataFrame
+    note: str = ""
 
     def for_paper(self) -> dict[str, Any]:
         """The table as the paper shows it."""
@@ -64,6 +71,7 @@ class Table:
             "caption": self.caption,
             "columns": list(self.shown.columns),
             "rows": self.shown.to_numpy().tolist(),
+            "note": self.note,
         }
 
 
@@ -78,11 +86,15 @@ def write_tables(samples: pd.DataFrame, settings: dict | None, out_dir: Path, sc
     are in [0, 1] in CSV and JSON and in percent in Markdown and LaTeX; gains are in percentage
     points everywhere.
     """
-    summary = _with_gain(summarise(samples))
+    measured = outcomes(samples)
+    gained = gains(measured).reset_index()
+    summary = summarise(samples).merge(gained, "left", ["model", "policy", "decoding"])
     study = summary["study"].iloc[0]
+    effect = effects(measured, main_decoding(summary))
     tables = [
         _pass_at_1(summary),
         _pass_at_k(summary),
+        _effects(summary, effect),
         _length(summary),
         _ruff(summary),
         _ruff_rules(summary),
@@ -93,7 +105,7 @@ def write_tables(samples: pd.DataFrame, settings: dict | None, out_dir: Path, sc
     ]
     for table in tables:
         write_table(table, out_dir, scale)
-    write_numbers(_numbers(summary, tables, scale), Path(out_dir) / NUMBERS)
+    write_numbers(_numbers(summary, effect, tables, scale), Path(out_dir) / NUMBERS)
 
 
 def write_table(table: Table, out_dir: Path, scale: Scale) -> None:
@@ -102,8 +114,9 @@ def write_table(table: Table, out_dir: Path, scale: Scale) -> None:
     data = table.data.copy()
     data.insert(0, "scale", scale)
     _write(Path(out_dir) / f"{table.name}.csv", data.to_csv(index=False, lineterminator="\n"))
-    _write(Path(out_dir) / f"{table.name}.md", _markdown(caption, table.shown))
-    _write(Path(out_dir) / f"{table.name}.tex", _latex(table.name, caption, table.shown))
+    _write(Path(out_dir) / f"{table.name}.md", _markdown(caption, table.shown, table.note))
+    text = _latex(table.name, caption, table.shown, table.note)
+    _write(Path(out_dir) / f"{table.name}.tex", text)
 
 
 def write_numbers(numbers: dict, path: Path) -> None:
@@ -115,18 +128,9 @@ def write_numbers(numbers: dict, path: Path) -> None:
 # ---------------------------------------------------------------- the tables
 
 
-def _with_gain(summary: pd.DataFrame) -> pd.DataFrame:
-    """Adds `gain_points`: pass@1 of a trained policy minus base's, in percentage points."""
-    base = summary[summary["policy"] == "base"].set_index(["model", "decoding"])["pass@1"]
-    reference = [
-        base.get((row.model, row.decoding), math.nan) if is_trained(row.policy) else math.nan
-        for row in summary.itertuples()
-    ]
-    return summary.assign(gain_points=100 * (summary["pass@1"] - reference))
-
-
 def _pass_at_1(summary: pd.DataFrame) -> Table:
-    columns = ["pass@1", "pass@1_sd", "gain_points"]
+    columns = ["pass@1", "pass@1_sd", "pass@1_low", "pass@1_high"]
+    columns += [name for name in summary if name.startswith("gain_")]
     counts = ["seeds", "tasks", "samples", "infrastructure_errors"]
     data = summary[ROW + columns + counts].rename(columns=lambda name: name.replace("@", "_at_"))
     main = main_decoding(summary)
@@ -134,31 +138,66 @@ def _pass_at_1(summary: pd.DataFrame) -> Table:
     rows = []
     for (model, policy), group in summary.groupby(["model", "policy"], sort=False):
         row = {"Model": model_label(model), "Policy": policy}
-        by_decoding = group.set_index("decoding")
+        by_decoding = group.set_index("decoding").to_dict("index")
         for decoding in decodings:
-            found = decoding in by_decoding.index
-            cell = by_decoding.loc[decoding] if found else {}
-            row[f"{decoding} pass@1 (%)"] = _percent(cell.get("pass@1"), cell.get("pass@1_sd"))
-            row[f"{decoding} gain (points)"] = _signed(cell.get("gain_points"))
+            cell = by_decoding.get(decoding, {})
+            row[f"{decoding} pass@1 (%)"] = _interval_text(_percent, cell, "pass@1")
+            gain = {"": cell.get("gain_points"), "_low": cell.get("gain_low")}
+            gain["_high"] = cell.get("gain_high")
+            mark = _mark(cell.get("gain_p_adjusted"))
+            row[f"{decoding} gain (points)"] = _interval_text(show_signed, gain, "") + mark
         row["Seeds"] = str(group["seeds"].max())
         row["Not scored"] = str(group["infrastructure_errors"].sum())
         rows.append(row)
-    return Table("pass_at_1", "pass@1, and its gain over base", data, pd.DataFrame(rows))
+    family = int(summary[summary["decoding"] == main]["gain_p"].notna().sum())
+    exact = "where each task has one outcome McNemar's exact test, else "
+    test = (exact if _seeds(summary) == 1 else "") + _test(summary)
+    note = (
+        f"{basis(summary)} * differs from base, p < {_SIGNIFICANT} ({test}), by Holm's correction "
+        f"for the {family} comparisons of a decoding."
+    )
+    return Table("pass_at_1", "pass@1, and its gain over base", data, pd.DataFrame(rows), note)
 
 
 def _pass_at_k(summary: pd.DataFrame) -> Table:
     ks = sorted(int(name[5:]) for name in summary.columns if re.fullmatch(r"pass@\d+", name))
+    suffixes = ("", "_sd", "_low", "_high")
+    names = [f"pass_at_k{suffix}" for suffix in suffixes]
     data = pd.concat(
         [
-            summary[[*ROW, f"pass@{k}", f"pass@{k}_sd", "seeds"]]
-            .set_axis([*ROW, "pass_at_k", "pass_at_k_sd", "seeds"], axis=1)
+            summary[[*ROW, *(f"pass@{k}{suffix}" for suffix in suffixes), "seeds"]]
+            .set_axis([*ROW, *names, "seeds"], axis=1)
             .assign(k=k)
             for k in ks
         ]
     )
-    data = data[data["pass_at_k"].notna()][[*ROW, "k", "pass_at_k", "pass_at_k_sd", "seeds"]]
+    data = data[data["pass_at_k"].notna()][[*ROW, "k", *names, "seeds"]]
     columns = {f"pass@{k} (%)": (f"pass@{k}", _percent) for k in ks}
-    return Table("pass_at_k", "pass@k, unbiased estimate", data, _shown(summary, columns))
+    shown = _shown(summary, columns, with_interval=columns)
+    return Table("pass_at_k", "pass@k, unbiased estimate", data, shown, basis(summary))
+
+
+def _effects(summary: pd.DataFrame, effect: pd.DataFrame) -> Table:
+    titles = {"pass@1": "pass@1 (points)", "tokens": "Tokens", "findings": "Findings"}
+    rows = []
+    for (factor, first, second), group in effect.groupby(["factor", "first", "second"], sort=False):
+        row = {"Factor": factor, "Difference": f"{first} − {second}"}
+        for cell in group.rename(columns={"low": "_low", "high": "_high"}).to_dict("records"):
+            digits = 1 if is_rate(cell["measure"]) else 2
+            text = _interval_text(lambda x, n=digits: show_signed(x, n), cell, "estimate", ends="")
+            row[titles[cell["measure"]]] = text + _mark(cell["p_adjusted"])
+        rows.append(row | {"Cells": f"{group['cells'].iloc[0]} each"})
+    decoding = main_decoding(summary)
+    data = effect.assign(study=summary["study"].iloc[0], decoding=decoding)
+    data = data[["study", "decoding", *effect.columns]]
+    note = (
+        f"{basis(summary)} Cells that differ in nothing else are compared task by task, and the "
+        f"differences averaged; decoding {decoding}. * p < {_SIGNIFICANT} ({_test(summary)}), by "
+        f"Holm's correction for the {len(rows)} comparisons of a measure."
+    )
+    columns = ["Factor", "Difference", *(titles[name] for name in EFFECT_MEASURES), "Cells"]
+    caption = "Effect of the reward and of the algorithm, averaged over the rest of the grid"
+    return Table("effects", caption, data, pd.DataFrame(rows, columns=columns), note)
 
 
 def _length(summary: pd.DataFrame) -> Table:
@@ -168,7 +207,7 @@ def _length(summary: pd.DataFrame) -> Table:
         "Lines of code": ("lines", show_number),
         "Truncated (%)": ("truncated", _percent),
     }
-    return _table("length", "Length of a completion, mean", summary, columns)
+    return _table("length", "Length of a completion, mean", summary, columns, {"Tokens"})
 
 
 def _ruff(summary: pd.DataFrame) -> Table:
@@ -180,15 +219,15 @@ def _ruff(summary: pd.DataFrame) -> Table:
         "Valid (%)": ("defines_entry_point", _percent),
     }
     caption = "Ruff findings per completion by severity; valid: parses and defines the entry point"
-    return _table("ruff", caption, summary, columns)
+    return _table("ruff", caption, summary, columns, {"All"})
 
 
 def _ruff_rules(summary: pd.DataFrame) -> Table:
     chosen = commonest(summary, "rule", _COMMONEST_RULES)
     columns = {code: (f"rule.{code}", show_number) for code in chosen}
     caption = "Findings per completion of the Ruff rules that base and trained policies break most"
-    shown = _shown(summary, columns)
-    return Table("ruff_rules", caption, _long(summary, "rule", chosen, "findings"), shown)
+    data = _long(summary, "rule", chosen, "findings")
+    return Table("ruff_rules", caption, data, _shown(summary, columns), _design(summary))
 
 
 def _errors(summary: pd.DataFrame) -> Table:
@@ -198,8 +237,8 @@ def _errors(summary: pd.DataFrame) -> Table:
         "Parses": ("parses", _percent),
     }
     caption = "Verdicts, and completions that parse, in percent of the completions"
-    shown = _shown(summary, columns)
-    return Table("errors", caption, _long(summary, "verdict", verdicts, "share"), shown)
+    data = _long(summary, "verdict", verdicts, "share")
+    return Table("errors", caption, data, _shown(summary, columns), _design(summary))
 
 
 def _error_types(summary: pd.DataFrame) -> Table:
@@ -209,8 +248,8 @@ def _error_types(summary: pd.DataFrame) -> Table:
         for name in commonest(summary, "error_type", _COMMONEST_ERROR_TYPES)
     }
     caption = "The commonest error types, in percent of the completions"
-    shown = _shown(summary, columns)
-    return Table("error_types", caption, _long(summary, "error_type", types, "share"), shown)
+    data = _long(summary, "error_type", types, "share")
+    return Table("error_types", caption, data, _shown(summary, columns), _design(summary))
 
 
 def _hacking(summary: pd.DataFrame) -> Table:
@@ -219,7 +258,7 @@ def _hacking(summary: pd.DataFrame) -> Table:
         "Signs of reward hacking, in percent of the completions; overfit: passes the visible tests "
         "and fails a hidden one, in percent of the completions of tasks that have both"
     )
-    return _table("hacking", caption, summary, columns)
+    return _table("hacking", caption, summary, columns, {"Overfit"})
 
 
 def _hyperparameters(settings: dict, study: str) -> Table:
@@ -233,7 +272,8 @@ def _hyperparameters(settings: dict, study: str) -> Table:
     data = pd.DataFrame(rows, columns=["key", "value", "origin"]).sort_values("key")
     shown = data.rename(columns=str.capitalize)
     caption = "Hyperparameters: published with the study, or our choice"
-    return Table("hyperparameters", caption, data, shown)
+    note = "Our choice: the publication does not state it." if rows else ""
+    return Table("hyperparameters", caption, data, shown, note)
 
 
 def _origin(key: str, published: list[str]) -> str:
@@ -257,18 +297,29 @@ def _flatten(key: str, value: Any) -> Iterator[tuple[str, str]]:
 # ---------------------------------------------------------------- their parts
 
 
-Columns = dict[str, tuple[str, Callable[..., str]]]
+# By title: a metric of the summary, and how its values are shown.
+Columns = dict[str, tuple[str, Callable[[float | None], str]]]
 
 
-def _table(name: str, caption: str, summary: pd.DataFrame, columns: Columns) -> Table:
-    """A table whose CSV has the same columns, with their standard deviations."""
-    metrics = [metric for metric, _ in columns.values()]
-    exact = [name for metric in metrics for name in (metric, f"{metric}_sd")]
+def _table(
+    name: str, caption: str, summary: pd.DataFrame, columns: Columns, with_interval: Collection[str]
+) -> Table:
+    """A table whose CSV has the same columns, with standard deviations and intervals."""
+    exact = [
+        f"{metric}{suffix}"
+        for metric, _ in columns.values()
+        for suffix in ("", "_sd", "_low", "_high")
+        if f"{metric}{suffix}" in summary
+    ]
     data = summary[[*ROW, *exact, "seeds"]].rename(columns=lambda name: name.replace(".", "_"))
-    return Table(name, caption, data, _shown(summary, columns))
+    shown = _shown(summary, columns, with_interval)
+    return Table(name, caption, data, shown, basis(summary))
 
 
-def _shown(summary: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+def _shown(
+    summary: pd.DataFrame, columns: Columns, with_interval: Collection[str] = ()
+) -> pd.DataFrame:
+    """The columns as text, and the intervals of those titles that are named."""
     shown = pd.DataFrame(
         {
             "Model": summary["model"].map(model_label),
@@ -276,55 +327,127 @@ def _shown(summary: pd.DataFrame, columns: Columns) -> pd.DataFrame:
             "Decoding": summary["decoding"],
         }
     )
+    rows = summary.to_dict("records")
     for title, (metric, text) in columns.items():
-        pairs = zip(summary[metric], summary[f"{metric}_sd"], strict=True)
-        shown[title] = [text(mean, deviation) for mean, deviation in pairs]
+        if title in with_interval:
+            shown[title] = [_interval_text(text, row, metric) for row in rows]
+        else:
+            shown[title] = [text(row[metric]) for row in rows]
     return shown
+
+
+def _interval_text(
+    text: Callable[[float | None], str], row: dict, name: str, ends: str | None = None
+) -> str:
+    """`52.0 (45.1 to 58.8)`; the interval of `name` stands under `NAME_low` and `NAME_high`."""
+    ends = name if ends is None else ends
+    value, low, high = row.get(name), row.get(f"{ends}_low"), row.get(f"{ends}_high")
+    if _missing(value) or _missing(low):
+        return text(value)
+    return f"{text(value)} ({text(low)} to {text(high)})"
+
+
+def _mark(p: float | None) -> str:
+    return "*" if not _missing(p) and p < _SIGNIFICANT else ""
+
+
+def _design(summary: pd.DataFrame) -> str:
+    """How many tasks, seeds and samples the numbers rest on."""
+    policies = summary[summary["model"] != NO_MODEL]
+    rows = summary if policies.empty else policies
+    seeds = sorted(rows["seeds"].unique())
+    samples = [f"{n} {name}" for name, n in _samples_per_task(rows).items()]
+    return (
+        f"{rows['tasks'].max()} tasks; {' or '.join(map(str, seeds))} "
+        f"{'seed' if seeds == [1] else 'seeds'} per cell; samples per task and seed: "
+        f"{', '.join(samples)}."
+    )
+
+
+def _seeds(summary: pd.DataFrame) -> int:
+    """The fewest of a cell; of a control there is never more than one."""
+    policies = summary[summary["model"] != NO_MODEL]
+    return int((summary if policies.empty else policies)["seeds"].min())
+
+
+def basis(summary: pd.DataFrame) -> str:
+    """For the note of a table: the design, and what the intervals are about.
+
+    `summary` needs the columns of `rlvf.analysis.summary.counts` only.
+    """
+    if _seeds(summary) == 1:
+        about = (
+            "95 % intervals over tasks only, as cells have one seed: they say nothing about other "
+            "training runs (rates: Wilson; differences of rates with one outcome for each task: "
+            "Newcombe; else bootstrap over tasks)"
+        )
+    else:
+        about = (
+            "95 % intervals for tasks and seeds like these (rates: Wilson with the effective "
+            "number of tasks; else hierarchical bootstrap over tasks and seeds)"
+        )
+    return f"{_design(summary)} In parentheses: {about}."
+
+
+def _test(summary: pd.DataFrame) -> str:
+    over = "tasks" if _seeds(summary) == 1 else "tasks and seeds"
+    return f"paired bootstrap over {over}"
+
+
+def _samples_per_task(summary: pd.DataFrame) -> dict[str, int]:
+    """By decoding."""
+    return {
+        row.decoding: round(row.samples / row.seeds / row.tasks) for row in summary.itertuples()
+    }
 
 
 def _long(summary: pd.DataFrame, family: str, chosen: list[str], value: str) -> pd.DataFrame:
     """One row for each row of the summary and chosen member of the family."""
-    names = [*ROW, value, f"{value}_sd", "seeds", family]
+    suffixes = [
+        suffix
+        for suffix in ("", "_sd", "_low", "_high")
+        if chosen and f"{family}.{chosen[0]}{suffix}" in summary
+    ]
+    values = [f"{value}{suffix}" for suffix in suffixes or ("", "_sd")]
     parts = [
-        summary[[*ROW, f"{family}.{name}", f"{family}.{name}_sd", "seeds"]]
-        .assign(member=name)
-        .set_axis(names, axis=1)
+        summary[[*ROW, *(f"{family}.{name}{suffix}" for suffix in suffixes), "seeds"]]
+        .set_axis([*ROW, *values, "seeds"], axis=1)
+        .assign(**{family: name})
         for name in chosen
     ]
+    names = [*ROW, family, *values, "seeds"]
     data = pd.concat(parts) if parts else pd.DataFrame(columns=names)
-    return data[[*ROW, family, value, f"{value}_sd", "seeds"]].sort_index(kind="stable")
+    return data[names].sort_index(kind="stable")
 
 
 def _missing(value: float | None) -> bool:
     return value is None or math.isnan(value)
 
 
-def show_number(mean: float | None, deviation: float | None = None) -> str:
-    """Two decimals, with ± the standard deviation over seeds where there are several."""
-    if _missing(mean):
-        return "–"
-    digits = 2 if abs(mean) < 100 else 0
-    spread = "" if _missing(deviation) else f" ± {deviation:.{digits}f}"
-    return f"{mean:.{digits}f}{spread}"
-
-
-def _percent(mean: float | None, deviation: float | None = None) -> str:
-    if _missing(mean):
-        return "–"
-    spread = "" if _missing(deviation) else f" ± {100 * deviation:.1f}"
-    return f"{100 * mean:.1f}{spread}"
-
-
-def _signed(value: float | None) -> str:
+def show_number(value: float | None) -> str:
+    """Two decimals, or none where the number is large."""
     if _missing(value):
         return "–"
-    return f"{value:+.1f}".replace("-", "−")
+    return f"{value:.{2 if abs(value) < 100 else 0}f}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if _missing(share) else f"{100 * share:.1f}"
+
+
+def show_signed(value: float | None, digits: int = 1) -> str:
+    """With its sign, a plus as well."""
+    if _missing(value):
+        return "–"
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 # ---------------------------------------------------------------- the numbers
 
 
-def _numbers(summary: pd.DataFrame, tables: list[Table], scale: Scale) -> dict:
+def _numbers(
+    summary: pd.DataFrame, effect: pd.DataFrame, tables: list[Table], scale: Scale
+) -> dict:
     """All that the paper's text states. Shares in [0, 1]; gains in points."""
     main = main_decoding(summary)
     cells = main_cells(summary)
@@ -332,9 +455,7 @@ def _numbers(summary: pd.DataFrame, tables: list[Table], scale: Scale) -> dict:
     families = tuple(f"{f}." for f in ("rule", "verdict", "error_type", "outcome"))
     results = summary[[name for name in summary if not name.startswith(families)]]
     models = [name for name in summary["model"].unique() if model_label(name) == name]
-    samples_per_task = {
-        row.decoding: round(row.samples / row.seeds / row.tasks) for row in summary.itertuples()
-    }
+    samples_per_task = _samples_per_task(summary)
     return {
         "scale": scale,
         "scale_note": SCALE_NOTES[scale],
@@ -361,6 +482,7 @@ def _numbers(summary: pd.DataFrame, tables: list[Table], scale: Scale) -> dict:
         },
         "mean_by_algorithm": _mean_by(trained, 0),
         "mean_by_reward": _mean_by(trained, 1),
+        "effects": effect,
         "tables": {table.name: table.for_paper() for table in tables},
     }
 
@@ -401,19 +523,26 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _markdown(caption: str, shown: pd.DataFrame) -> str:
+def _markdown(caption: str, shown: pd.DataFrame, note: str) -> str:
+    def escape(text: str) -> str:
+        return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", text)
+
     def line(cells: Iterable[str]) -> str:
-        return (
-            "| " + " | ".join(re.sub(r"([\\`*_|<>\[\]])", r"\\\1", cell) for cell in cells) + " |"
-        )
+        return "| " + " | ".join(map(escape, cells)) + " |"
 
     rows = [line(_one_line(cell) for cell in row) for row in shown.to_numpy()]
     head = [line(shown.columns), "|" + "---|" * len(shown.columns)]
-    return "\n".join([f"**{caption}**", "", *head, *rows]) + "\n"
+    below = ["", escape(note)] if note else []
+    return "\n".join([f"**{caption}**", "", *head, *rows, *below]) + "\n"
 
 
 # Columns of text are aligned left, columns of numbers right.
-_TEXT_COLUMNS = {"Model", "Policy", "Decoding", "Key", "Value", "Origin"}
+_TEXT_COLUMNS = {
+    *("Model", "Policy", "Decoding", "Key", "Value", "Origin", "Factor", "Measure"),
+    *("Claim", "Expected", "Verdict", "By itself"),
+}
+# Sentences, which break over lines: their share of the page's width.
+_PARAGRAPH_COLUMNS = {"The source claims": 0.2, "Statement": 0.25, "Evidence": 0.3}
 _ROWS_ON_A_PAGE = 45
 _LATEX = {
     **{character: f"\\{character}" for character in "{}#$%&_"},
@@ -435,25 +564,32 @@ def latex_escape(text: str) -> str:
     return _one_line(text).translate(str.maketrans(_LATEX))
 
 
-def _latex(name: str, caption: str, shown: pd.DataFrame) -> str:
+def _latex(name: str, caption: str, shown: pd.DataFrame, note: str) -> str:
     def line(cells: Iterable[str]) -> str:
         return "    " + " & ".join(latex_escape(cell) for cell in cells) + r" \\"
 
-    texts = sum(title in _TEXT_COLUMNS for title in shown.columns)
-    alignment = "l" * texts + "r" * (len(shown.columns) - texts)
+    alignment = "".join(map(_alignment, shown.columns))
     heading = f"\\caption{{{latex_escape(caption)}}}\\label{{tab:{name.replace('_', '-')}}}"
     head = [r"    \toprule", line(shown.columns), r"    \midrule"]
     body = [*(line(row) for row in shown.to_numpy()), r"    \bottomrule"]
+    below = [f"  \\par\\footnotesize {latex_escape(note)}"] if note else []
     if len(shown) > _ROWS_ON_A_PAGE:
         first, last = f"  \\begin{{longtable}}{{{alignment}}}", r"  \end{longtable}"
         needs = "booktabs, longtable"
-        lines = [first, f"    {heading} \\\\", *head, r"    \endhead", *body, last]
+        lines = [first, f"    {heading} \\\\", *head, r"    \endhead", *body, last, *below]
     else:
         first, last = f"  \\begin{{tabular}}{{{alignment}}}", r"  \end{tabular}"
         needs = "booktabs"
         lines = [r"\begin{table}", r"  \centering", f"  {heading}", first, *head, *body, last]
-        lines.append(r"\end{table}")
+        lines += [*below, r"\end{table}"]
     return "\n".join([f"% Needs \\usepackage{{{needs}}}.", *lines]) + "\n"
+
+
+def _alignment(title: str) -> str:
+    width = _PARAGRAPH_COLUMNS.get(title)
+    if width is not None:
+        return f"p{{{width}\\linewidth}}"
+    return "l" if title in _TEXT_COLUMNS else "r"
 
 
 def _one_line(text: str) -> str:

@@ -37,7 +37,7 @@ def write_figures(
         steps: the training logs; without them the figures of training say that there are none.
 
     Figures of the evaluation show the main decoding (see `rlvf.analysis.summary`); lines and bars
-    are means over seeds, bands their range, error bars their standard deviation. Equal content
+    are means over seeds, bands their range, error bars 95 % intervals. Equal content
     in, byte-identical files out.
     """
     summary = summarise(samples)

@@ -138,11 +138,13 @@ def _share_axis(ax: Axes) -> None:
     ax.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
-def _error(row: pd.Series | dict[Hashable, Any], metric: str) -> float | None:
-    """What error bars show, here and nowhere else: the standard deviation over seeds. None where
-    there is one seed."""
-    deviation = row[f"{metric}_sd"]
-    return None if math.isnan(deviation) else deviation
+def _error(row: pd.Series | dict[Hashable, Any], metric: str) -> list[list[float]] | None:
+    """What error bars show, here and nowhere else: the 95 % interval, as distances below and above.
+    None where there is no interval."""
+    value, low, high = (row[f"{metric}{suffix}"] for suffix in ("", "_low", "_high"))
+    if math.isnan(value) or math.isnan(low):
+        return None
+    return [[value - low], [high - value]]
 
 
 # ---------------------------------------------------------------- profiles
