@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from rlvf.checksums import verify_folder
+from rlvf.checksums import verify_folder, write_note
 from rlvf.config import (
     BENCHMARKS,
     FetchSettings,
@@ -28,6 +28,7 @@ from rlvf.config import (
 from rlvf.errors import RlvfError
 from rlvf.progress import Progress
 from rlvf.prompts import code_of
+from rlvf.provenance.place import place_line
 from rlvf.records import (
     CellId,
     Completion,
@@ -51,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         options.run(options)
+        if options.makes_product:
+            print(place_line(options.stage), file=sys.stderr)
     except RlvfError as error:
         print(f"rlvf {options.stage}: error: {error}", file=sys.stderr)
         return 1
@@ -71,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def stage(name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
         sub = stages.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, makes_product=False)
         return sub
 
     sub = stage("tasks", _tasks, "Write the tasks of one split of a benchmark.")
@@ -91,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         "goes on where it stopped, and repairs what is damaged.",
     )
     sub.add_argument("--settings", required=True, help=f"kind, repo, revision: {_SETTINGS_HELP}")
+    sub.add_argument(
+        "--note", type=Path, metavar="FILE", help="write what was fetched, with checksums, here too"
+    )
     _out(sub, "a folder")
 
     sub = stage("pretrain", _pretrain, "Pretrain a mini model on its generated corpus.")
@@ -207,7 +213,22 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of Snakemake's benchmark files, made with --benchmark-extended",
     )
     sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
-    _out(sub, "a folder for usage.md and usage.csv")
+    sub.add_argument("--out", type=Path, required=True, help="a folder for usage.md and usage.csv")
+
+    sub = stage(
+        "manifest",
+        _manifest,
+        "Write how everything in a results folder was made, and its checksums, into its "
+        "ro-crate-metadata.json. Runs of Snakemake do so at their end.",
+    )
+    _results(sub)
+
+    sub = stage(
+        "verify",
+        _verify,
+        "Check a results folder against its manifest: what is missing, changed, or not of it.",
+    )
+    _results(sub)
 
     sub = stage(
         "status",
@@ -223,6 +244,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _out(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--out", type=Path, required=True, help=what)
+    parser.set_defaults(makes_product=True)
+
+
+def _results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="such as results/mini")
 
 
 def _workers(parser: argparse.ArgumentParser) -> None:
@@ -269,6 +295,8 @@ def _fetch(options: argparse.Namespace) -> None:
     from rlvf.models.hub import fetch
 
     fetch(parse_settings(options.settings, FetchSettings), options.out)
+    if options.note is not None:
+        write_note(options.out, options.note)
 
 
 def _pretrain(options: argparse.Namespace) -> None:
@@ -448,6 +476,21 @@ def _usage(options: argparse.Namespace) -> None:
 
     jobs = read_jobs(options.benchmarks)
     print(write_usage(jobs, _read_logs(options.logs), options.out), end="")
+
+
+# ---------------------------------------------------------------- where products come from
+
+
+def _manifest(options: argparse.Namespace) -> None:
+    from rlvf.provenance.manifest import write_manifest
+
+    write_manifest(options.results)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from rlvf.provenance.verify import verify
+
+    print(verify(options.results))
 
 
 # ---------------------------------------------------------------- watching a run
