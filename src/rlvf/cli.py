@@ -6,6 +6,7 @@ at once and so that the sandbox starts from a small process.
 
 import argparse
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -194,13 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     _out(sub, "paper.pdf")
 
     sub = stage("plan", _plan, "Estimate what a configuration costs: jobs, hours, disk.")
-    sub.add_argument(
-        "--config",
-        type=Path,
-        nargs="+",
-        default=[Path("config.yaml")],
-        help="configuration files, each laid over the ones before it (default: config.yaml)",
-    )
+    _configs(sub)
     sub.add_argument(
         "--gpus", type=_positive(int), default=1, help="how many run at the same time (default: 1)"
     )
@@ -231,6 +226,22 @@ def _parser() -> argparse.ArgumentParser:
     _results(sub)
 
     sub = stage(
+        "archive",
+        _archive,
+        "Pack complete results and what Snakemake knows of them into one file, to be unpacked in "
+        "another checkout and gone on from there. The cache is not packed.",
+    )
+    _configs(sub)
+    sub.add_argument(
+        "--options",
+        type=shlex.split,
+        default=[],
+        metavar="TEXT",
+        help="options of Snakemake's with which the results were made, such as "
+        "'--software-deployment-method apptainer'",
+    )
+
+    sub = stage(
         "status",
         _status,
         "Show how the run of Snakemake in this folder stands, or stood at its end: steps by rule, "
@@ -245,6 +256,16 @@ def _parser() -> argparse.ArgumentParser:
 def _out(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--out", type=Path, required=True, help=what)
     parser.set_defaults(makes_product=True)
+
+
+def _configs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        nargs="+",
+        default=[Path("config.yaml")],
+        help="configuration files, each laid over the ones before it (default: config.yaml)",
+    )
 
 
 def _results(parser: argparse.ArgumentParser) -> None:
@@ -490,7 +511,25 @@ def _manifest(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     from rlvf.provenance.verify import verify
 
-    print(verify(options.results))
+    problems, spoiled = verify(options.results)
+    for problem in problems:
+        print(problem)
+    if spoiled:
+        print(f"To make them again: rm -r {shlex.join(spoiled)}, then run Snakemake again; what no")
+        print(f"longer belongs to the study is forgotten with: rlvf manifest {options.results}")
+    if problems:
+        raise RlvfError(
+            f"{options.results}: {len(problems)} files are not as in the manifest; while Snakemake "
+            "runs, wait for its end, when it writes the manifest"
+        )
+    print(f"{options.results}: all files are as in the manifest")
+
+
+def _archive(options: argparse.Namespace) -> None:
+    from rlvf.provenance.archive import write_archive
+
+    path = write_archive(options.config, options.options)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; in another checkout: tar xf {path.name}")
 
 
 # ---------------------------------------------------------------- watching a run

@@ -34,6 +34,8 @@ from rlvf.provenance.snakemake import Recorded, recorded, recorded_products
 NAME = "ro-crate-metadata.json"
 # Under the results folder: what jobs said and used, and the copy of the workflow.
 LOGS, BENCHMARKS, WORKFLOW = "logs", "benchmarks", "workflow"
+# What belongs there without being a product.
+KNOWN = (NAME, LOGS, BENCHMARKS, "usage.md", "usage.csv")
 # By which Snakemake knows a folder's age.
 TIMESTAMP = ".snakemake_timestamp"
 _SNAKEFILE, _RULES = Path("Snakefile"), Path("workflow/rules")
@@ -69,17 +71,33 @@ Entity = dict[str, Any]
 # ---------------------------------------------------------------- reading
 
 
-def read_files(results: Path) -> dict[str, FileChecksum]:
-    """The files that a results folder's manifest names, by their paths in the folder.
+def read_products(results: Path) -> dict[str, dict[str, FileChecksum]]:
+    """The products that a results folder's manifest names, each with its files: one of its own
+    name, or those of a folder. All paths are from the results folder.
 
     Raises:
         RlvfError: there is no manifest, or it cannot be read.
     """
-    return {
-        unquote(identity): FileChecksum(size=int(entity["contentSize"]), sha256=entity["sha256"])
-        for identity, entity in _read(results).items()
-        if "File" in _listed(entity["@type"])
+    entities = _read(results)
+    folders = {
+        key: [part["@id"] for part in _listed(one.get("hasPart", []))]
+        for key, one in entities.items()
+        if one["@type"] == "Dataset" and key != "./"
     }
+    within = {key for keys in folders.values() for key in keys}
+    files = {
+        key: [key]
+        for key, one in entities.items()
+        if "File" in _listed(one["@type"]) and key not in within
+    }
+    return {
+        unquote(product): {unquote(key): _checksum(entities[key]) for key in keys}
+        for product, keys in (folders | files).items()
+    }
+
+
+def _checksum(entity: Entity) -> FileChecksum:
+    return FileChecksum(size=int(entity["contentSize"]), sha256=entity["sha256"])
 
 
 def _read(results: Path) -> dict[str, Entity]:
@@ -365,8 +383,8 @@ class _Crate:
             ),
             "hasPart": _references(sorted(self.tools)),
         }
-        if commit := _commit():
-            self.entities[workflow]["version"] = commit
+        if version := commit():
+            self.entities[workflow]["version"] = version
         for identity, name in _PROFILES.items():
             version = identity.rpartition("/")[2]
             self._add({"@id": identity, "@type": "CreativeWork", "name": name, "version": version})
@@ -472,7 +490,7 @@ def _short_checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
     """The checkout's commit, marked where files differ from it; None without git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     with suppress(OSError):

@@ -5,48 +5,36 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from rlvf.errors import RlvfError
 from rlvf.progress import Progress
-from rlvf.provenance.manifest import BENCHMARKS, LOGS, NAME, TIMESTAMP, read_files
+from rlvf.provenance.manifest import KNOWN, LOGS, TIMESTAMP, read_products
 
-# What belongs there without being a product: by name at the top, and what a training in progress
-# keeps in its cell.
-_KNOWN = {NAME, LOGS, BENCHMARKS, "usage.md", "usage.csv"}
+# What a training in progress keeps in its cell.
 _CHECKPOINTS = re.compile(r"[^/]+/[^/]+/[^/]+/seed\d+/checkpoints")
 
 
-def verify(results: Path) -> str:
+def verify(results: Path) -> tuple[list[str], list[str]]:
     """Compare every file with what the manifest says of it.
 
     Returns:
-        One line that says what was found to be in order.
+        What is wrong, a line for each file that is missing, changed or extra; and the products to
+        delete, so that Snakemake makes them again.
 
     Raises:
-        RlvfError: something is missing, changed, or there without being in the manifest; names
-            each, a line for each, and what to do. Or there is no manifest.
+        RlvfError: there is no manifest, or it cannot be read.
     """
-    expected = read_files(results)
+    products = read_products(results)
+    expected = {name: sums for files in products.values() for name, sums in files.items()}
+    progress = Progress("verify", len(expected))
     found = set(_files(results))
-    problems = [f"{results / name}: missing" for name in sorted(expected.keys() - found)]
-    present = sorted(expected.keys() & found)
-    progress = Progress("verify", len(present))
-    problems += [
-        f"{results / name}: {problem}"
-        for name in progress.count(present)
-        if (problem := expected[name].problem(results / name))
-    ]
-    problems += [f"{results / name}: extra" for name in sorted(found - expected.keys())]
-    if problems:
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        raise RlvfError(f"{results}: {len(problems)} files are not as in {NAME}:{lines}\n{_ADVICE}")
-    size = sum(file.size for file in expected.values())
-    return f"{results}: {len(expected)} files, {size / 1e6:.1f} MB, are as in {NAME}"
-
-
-_ADVICE = """\
-Missing or changed: delete the product (of a folder that a rule makes, all of it) and run Snakemake
-again, which makes it anew with all that follows from it. Extra: no rule made it; delete it, or keep
-it elsewhere. While Snakemake runs, wait for its end: it writes the manifest then."""
+    problems = {}
+    for name, checksum in progress.count(sorted(expected.items())):
+        problem = checksum.problem(results / name) if name in found else "missing"
+        if problem:
+            problems[name] = problem
+    spoiled = [product for product, files in products.items() if problems.keys() & files.keys()]
+    problems |= dict.fromkeys(sorted(found - expected.keys()), "extra: no rule made it")
+    lines = [f"{results / name}: {problem}" for name, problem in problems.items()]
+    return lines, [str(results / product) for product in sorted(spoiled)]
 
 
 def _files(results: Path) -> Iterator[str]:
@@ -56,11 +44,11 @@ def _files(results: Path) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not _is_apart(results, folder / name))
         for name in files:
             path = (folder / name).as_posix()
-            if path not in _KNOWN and name != TIMESTAMP:
+            if path not in KNOWN and name != TIMESTAMP:
                 yield path
 
 
 def _is_apart(results: Path, folder: Path) -> bool:
     """Known, or another scale's results, which have a manifest of their own."""
     path = folder.as_posix()
-    return path in _KNOWN or bool(_CHECKPOINTS.fullmatch(path)) or (results / path / LOGS).is_dir()
+    return path in KNOWN or bool(_CHECKPOINTS.fullmatch(path)) or (results / path / LOGS).is_dir()
