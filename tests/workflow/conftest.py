@@ -27,6 +27,7 @@ class Checkout:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         for name in _WORKFLOW:
             source = REPOSITORY / name
             (folder / name).parent.mkdir(exist_ok=True)
@@ -139,7 +140,6 @@ def made(tmp_path_factory):
     with FileLock(base / "made.lock"):
         if (base / "made").exists():
             return Copy.of(base / "made")
-        (base / "making").mkdir()
         done = Copy(base / "making").run()
         assert done.returncode == 0, done.stdout + done.stderr
         (base / "making").rename(base / "made")

@@ -7,8 +7,11 @@ import tarfile
 
 import pytest
 
+from rlvf.benchmarks.mbpp import content_checksum
 from tests.conftest import REPOSITORY
-from tests.workflow.conftest import FILES, Copy
+from tests.hub import REVISION, mbpp_files
+from tests.workflow.conftest import FILES, Copy, planned
+from tests.workflow.test_fetch import ROWS
 
 CONFIG = " ".join(("config.yaml", *FILES))
 
@@ -101,3 +104,58 @@ def test_the_scale_is_that_whose_results_are_there_or_named(copy):
     shutil.rmtree(copy.folder / "results" / "mini")
     done = archive(copy, config=None)
     assert "--config config.yaml \n" in done.stdout
+
+
+HUB_STUDY = f"""
+models:
+  qwen3-0.6b: {{repo: some/model, revision: "{REVISION}", dtype: float32}}
+benchmarks:
+  mbpp: {{repo: some/mbpp, revision: "{REVISION}", sha256: {content_checksum(ROWS)}}}
+training:
+  generations: 1
+  generation_batch_size: 4
+  group_size: 4
+  optimizer_steps_per_generation: 1
+  micro_batch_size: 4
+  max_completion_tokens: 4
+decodings:
+  greedy: {{max_completion_tokens: 4}}
+  sampled: {{max_completion_tokens: 4, samples: 1}}
+studies:
+  rlvr: {{models: [qwen3-0.6b], algorithms: [gspo], rewards: [tests, ruff], seeds: [1]}}
+"""
+
+
+def test_what_was_fetched_is_not_packed_and_fetched_again_for_the_cell_that_reruns(
+    hub, tiny_model, tmp_path, monkeypatch
+):
+    files = {path.name: path.read_bytes() for path in tiny_model.iterdir()}
+    hub.repos = {"models/some/model": files, "datasets/some/mbpp": mbpp_files(ROWS)}
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    copy, clone = Copy(tmp_path / "copy"), Copy(tmp_path / "clone")
+    for one in (copy, clone):
+        (one.folder / "hub.yaml").write_text(HUB_STUDY)
+    done = copy.snakemake("--cores", "2", "--configfile", "hub.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = archive(copy, "config.yaml hub.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = copy.folder.glob("rlvf-paper-*.tar.gz")
+    subprocess.run(["tar", "xf", path], cwd=clone.folder, check=True)
+    assert not (clone.folder / "cache").exists()
+
+    hub.requests.clear()
+    done = clone.snakemake("--cores", "2", "--configfile", "hub.yaml")
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert hub.requests == []
+
+    (clone.folder / "change.yaml").write_text(
+        "studies: {rlvr: {overrides: [{where: {reward: tests}, training: {weight_decay: 0.1}}]}}\n"
+    )
+    change = ("--cores", "2", "--configfile", "hub.yaml", "change.yaml")
+    plan = planned(clone.snakemake("-n", *change))
+    assert (plan["train"], plan["generate"], plan["total"]) == (1, 2, 13)
+    done = clone.snakemake("--until", "train", *change)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {name.split("/")[-1] for name, *_ in hub.requests} >= {"model.safetensors"}
+    assert not (clone.folder / "cache" / "datasets").exists()
