@@ -77,6 +77,11 @@ def test_tasks_need_the_hub_once_per_revision(snakemake, checkout, hub):
     again = snakemake("-n", TASKS)
     assert "Nothing to be done" in again.stdout + again.stderr
 
+    # And in another place, too.
+    (checkout.folder / "moved.yaml").write_text("cache: elsewhere\n")
+    again = snakemake("-n", TASKS, more=["moved.yaml"])
+    assert "Nothing to be done" in again.stdout + again.stderr
+
     (checkout.folder / "other.yaml").write_text(
         f"benchmarks: {{mbpp: {{revision: {REVISION[::-1]}}}}}"
     )
