@@ -1,5 +1,6 @@
 # make mini   the whole study at mini scale, into results/mini/
 # make test   all checks and tests
+# make archive  complete results in one file, to be unpacked with `tar xf` in another checkout
 # make bench  speed beside others, into benchmarks/ (a quick look: make bench OPTIONS="--limit 50")
 # All set up .venv first. Another package index, for instance one with torch's CPU build, whose
 # address PyTorch's site names:  make mini INDEX=ADDRESS
@@ -10,12 +11,13 @@ INDEX ?=
 VENV := .venv
 INSTALLED := $(VENV)/.installed
 OPTIONS ?=
+CONFIG ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup mini test check bench
+.PHONY: help setup mini test check archive bench
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -5
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 
 setup: $(INSTALLED)
 
@@ -30,7 +32,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 mini: $(INSTALLED)
 	snakemake --profile mini
 
-test: check
+test: check .rocrate/.installed
 	pytest
 
 check: $(INSTALLED)
@@ -39,10 +41,22 @@ check: $(INSTALLED)
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
+# Of the scale whose results are there, or named: make archive CONFIG="config.yaml config/mini.yaml".
+# Results that were made with other options of Snakemake's: OPTIONS="..."
+archive: $(INSTALLED)
+	@[ -n "$(CONFIG)" ] || [ ! -e results/logs ] || [ ! -e results/mini/logs ] || \
+		{ echo 'results of both scales are there; name one: make archive CONFIG=config.yaml,' \
+			'or make archive CONFIG="config.yaml config/mini.yaml"' >&2; exit 1; }
+	rlvf archive --options "$(OPTIONS)" \
+		--config $(or $(CONFIG),config.yaml $(wildcard $(if $(wildcard results/mini/logs),config/mini.yaml)))
+
 bench: $(INSTALLED) .bench/.installed
 	python -m benchmarks $(OPTIONS)
 
-# Apart from .venv, and with no more than .venv lacks: they are only measured.
+# Apart from .venv, and with no more than .venv lacks: some are only measured, the others, for a test,
+# need other versions.
 .bench/.installed: benchmarks/requirements.txt
+.rocrate/.installed: tests/provenance/requirements.txt
+.bench/.installed .rocrate/.installed: | $(INSTALLED)
 	pip install --quiet --no-deps --upgrade --target $(@D) -r $<
 	@touch $@

@@ -75,13 +75,16 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
 
 onstart:
     start_alone()
+    fetch_what_is_gone(workflow.dag)
     log_plan(workflow)
 
 
 onsuccess:
     report_usage()
+    record_provenance()
     announce_products()
 
 
 onerror:
     report_usage()
+    record_provenance()

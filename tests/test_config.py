@@ -156,10 +156,12 @@ def test_settings_come_as_text_or_from_a_file(tmp_path):
     assert parse_settings(str(path), SandboxSettings) == SandboxSettings(timeout=3.0)
 
 
-def test_settings_survive_their_json(mini_config):
-    for cell in mini_config.cells("rlvr"):
+@pytest.mark.parametrize("scale", ["mini_config", "paper_config"])
+def test_settings_survive_their_json(scale, request):
+    config = request.getfixturevalue(scale)
+    for cell in config.cells("rlvr"):
         if cell.trained:
-            settings = mini_config.train_settings(cell)
+            settings = config.train_settings(cell)
             assert parse_settings(to_json(settings), type(settings)) == settings
 
 

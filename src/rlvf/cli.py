@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rlvf.benchmarks import BENCHMARKS
-from rlvf.checksums import verify_folder
+from rlvf.checksums import verify_folder, write_note
 from rlvf.config import (
     GenerateSettings,
     PretrainSettings,
@@ -25,6 +25,7 @@ from rlvf.config import (
 from rlvf.errors import RlvfError
 from rlvf.progress import Progress
 from rlvf.prompts import code_of
+from rlvf.provenance.place import place_line
 from rlvf.records import (
     CellId,
     Completion,
@@ -51,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         options.run(options)
+        if options.makes_product:
+            print(place_line(options.stage), file=sys.stderr)
     except RlvfError as error:
         print(f"rlvf {options.stage}: error: {error}", file=sys.stderr)
         return 1
@@ -71,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def stage(name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
         sub = stages.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, makes_product=False)
         return sub
 
     sub = stage("tasks", _tasks, "Write the tasks of one split of a benchmark.")
@@ -91,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         "goes on where it stopped, and repairs what is damaged.",
     )
     sub.add_argument("--settings", required=True, help=f"kind, repo, revision: {_SETTINGS_HELP}")
+    sub.add_argument(
+        "--note", type=Path, metavar="FILE", help="write what was fetched, with checksums, here too"
+    )
     _out(sub, "a folder")
 
     sub = stage("pretrain", _pretrain, "Pretrain a mini model on its generated corpus.")
@@ -209,13 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     _out(sub, "paper.pdf")
 
     sub = stage("plan", _plan, "Estimate what a configuration costs: jobs, hours, disk.")
-    sub.add_argument(
-        "--config",
-        type=Path,
-        nargs="+",
-        default=[Path("config.yaml")],
-        help="configuration files, each laid over the ones before it (default: config.yaml)",
-    )
+    _configs(sub)
     sub.add_argument(
         "--gpus", type=_positive(int), default=1, help="how many run at the same time (default: 1)"
     )
@@ -231,6 +231,37 @@ def _parser() -> argparse.ArgumentParser:
     _out(sub, "a folder for usage.md and usage.csv")
 
     sub = stage(
+        "manifest",
+        _manifest,
+        "Write how everything in a results folder was made, and its checksums, into its "
+        "ro-crate-metadata.json. Runs of Snakemake do so at their end.",
+    )
+    _results(sub)
+
+    sub = stage(
+        "verify",
+        _verify,
+        "Check a results folder against its manifest: what is missing, changed, or not of it.",
+    )
+    _results(sub)
+
+    sub = stage(
+        "archive",
+        _archive,
+        "Pack complete results and what Snakemake knows of them into one file, to be unpacked in "
+        "another checkout and gone on from there. The cache is not packed.",
+    )
+    _configs(sub)
+    sub.add_argument(
+        "--options",
+        type=shlex.split,
+        default=[],
+        metavar="TEXT",
+        help="options of Snakemake's with which the results were made, such as "
+        "'--software-deployment-method apptainer'",
+    )
+
+    sub = stage(
         "status",
         _status,
         "Show how the run of Snakemake in this folder stands, or stood at its end: steps by rule, "
@@ -244,6 +275,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _out(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--out", type=Path, required=True, help=what)
+    parser.set_defaults(makes_product=True)
+
+
+def _configs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        nargs="+",
+        default=[Path("config.yaml")],
+        help="configuration files, each laid over the ones before it (default: config.yaml)",
+    )
+
+
+def _results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="such as results/mini")
 
 
 def _workers(parser: argparse.ArgumentParser) -> None:
@@ -298,6 +344,8 @@ def _fetch(options: argparse.Namespace) -> None:
     from rlvf.models.hub import fetch
 
     fetch(parse_settings(options.settings, FetchSettings), options.out)
+    if options.note is not None:
+        write_note(options.out, options.note)
 
 
 def _pretrain(options: argparse.Namespace) -> None:
@@ -504,6 +552,39 @@ def _usage(options: argparse.Namespace) -> None:
     jobs = read_jobs(options.benchmarks)
     times = _read_all(options.times, TrainingStepTimes)
     print(write_usage(jobs, times, options.out), end="")
+
+
+# ---------------------------------------------------------------- where products come from
+
+
+def _manifest(options: argparse.Namespace) -> None:
+    from rlvf.provenance.manifest import write_manifest
+
+    write_manifest(options.results)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from rlvf.provenance.verify import verify
+
+    problems, spoiled = verify(options.results)
+    for problem in problems:
+        print(problem)
+    if spoiled:
+        print(f"To make them again: rm -r {shlex.join(spoiled)}, then run Snakemake again; what no")
+        print(f"longer belongs to the study is forgotten with: rlvf manifest {options.results}")
+    if problems:
+        raise RlvfError(
+            f"{options.results}: {len(problems)} files are not as in the manifest; while Snakemake "
+            "runs, wait for its end, when it writes the manifest"
+        )
+    print(f"{options.results}: all files are as in the manifest")
+
+
+def _archive(options: argparse.Namespace) -> None:
+    from rlvf.provenance.archive import write_archive
+
+    path = write_archive(options.config, options.options)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; in another checkout: tar xf {path.name}")
 
 
 # ---------------------------------------------------------------- watching a run

@@ -161,7 +161,7 @@ def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> 
         if not text.lstrip().startswith("{"):
             origin = text
             text = Path(origin).read_text(encoding="utf-8")
-        raw = yaml.safe_load(text)
+        raw = _load(text)
     except OSError as error:
         raise RlvfError(f"{origin}: cannot read: {error.strerror}") from error
     except yaml.YAMLError as error:
@@ -169,6 +169,14 @@ def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> 
             f"{origin}: not valid YAML or JSON: {' '.join(str(error).split())}"
         ) from error
     return validate(settings, raw, origin)
+
+
+def _load(text: str) -> Any:
+    """JSON, which YAML nearly contains: but 1e-05 is a number in JSON only."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return yaml.safe_load(text)
 
 
 def to_json(settings: Section | dict) -> str:

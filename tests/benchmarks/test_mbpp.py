@@ -118,7 +118,7 @@ def test_a_damaged_file_is_named_with_the_command_that_repairs_it(fetched, hub, 
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     done = tasks(tmp_path, hub, "--source", str(fetched))
     assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert f"{damaged}: damaged: sha256 is" in done.stderr
+    assert f"{damaged}: changed: sha256 is" in done.stderr
 
     hub.down = False
     repair = re.search(r"rlvf fetch --settings.*", done.stderr)[0]

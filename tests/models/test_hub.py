@@ -214,8 +214,8 @@ def damage(path):
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (damage, "damaged: sha256 is"),
-        (lambda path: path.write_bytes(b""), "damaged: 0 bytes instead of"),
+        (damage, "changed: sha256 is"),
+        (lambda path: path.write_bytes(b""), "changed: 0 bytes instead of"),
         (lambda path: path.unlink(), "cannot be read: No such file"),
     ],
 )

@@ -1,5 +1,7 @@
 """The rules that fetch, run for real from a hub on this machine."""
 
+import shutil
+
 import pytest
 
 from rlvf.benchmarks.mbpp import content_checksum
@@ -66,14 +68,18 @@ def test_all_is_fetched_once_by_rules_that_no_token_passes(snakemake, checkout, 
 def test_tasks_need_the_hub_once_per_revision(snakemake, checkout, hub):
     assert snakemake(TASKS).returncode == 0
     hub.down = True
-    dataset = checkout.folder / "shared" / "datasets" / "some--mbpp" / REVISION
+    note = checkout.folder / "results" / "fetched" / "datasets" / "some--mbpp" / f"{REVISION}.json"
     (checkout.folder / TASKS).unlink()
     assert snakemake(TASKS).returncode == 0
 
     # Fetched again it is the same.
-    for path in (dataset, dataset / ".snakemake_timestamp"):
-        path.touch()
+    note.touch()
     again = snakemake("-n", TASKS)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+    # And in another place, too.
+    (checkout.folder / "moved.yaml").write_text("cache: elsewhere\n")
+    again = snakemake("-n", TASKS, more=["moved.yaml"])
     assert "Nothing to be done" in again.stdout + again.stderr
 
     (checkout.folder / "other.yaml").write_text(
@@ -81,6 +87,35 @@ def test_tasks_need_the_hub_once_per_revision(snakemake, checkout, hub):
     )
     done = snakemake("-n", TASKS, more=["other.yaml"])
     assert planned(done) == {"fetch_benchmark": 1, "study_tasks": 1, "total": 2}
+
+
+def test_what_the_cache_lost_is_fetched_again_for_what_reruns_and_reruns_nothing(
+    snakemake, checkout, hub
+):
+    both = (TASKS, TASKS.replace("test", "train"))
+    assert snakemake(*both).returncode == 0
+    shutil.rmtree(checkout.folder / "shared")
+    hub.requests.clear()
+    assert snakemake(*both).returncode == 0
+    assert hub.requests == []
+
+    (checkout.folder / TASKS).unlink()
+    assert planned(snakemake("-n", *both)) == {"study_tasks": 1, "total": 1}
+    done = snakemake(*both)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert hub.requests
+    assert (checkout.folder / TASKS).exists()
+
+
+def test_a_run_that_cannot_fetch_what_it_needs_ends_before_its_first_job(snakemake, checkout, hub):
+    assert snakemake(TASKS).returncode == 0
+    shutil.rmtree(checkout.folder / "shared")
+    (checkout.folder / TASKS).unlink()
+    hub.down = True
+    done = snakemake(TASKS)
+    assert done.returncode == 1
+    assert "rlvf fetch: error: some/mbpp@0123456789ab: " in done.stderr
+    assert "study_tasks" not in done.stderr.partition("rlvf fetch: error")[2]
 
 
 def test_a_refusal_is_shown(snakemake):

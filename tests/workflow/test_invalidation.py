@@ -3,88 +3,10 @@
 The study is made once, for real, from a copy of the code; each change is made in a copy of that.
 """
 
-import json
-import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
-import yaml
-
-from tests.conftest import REPOSITORY
-from tests.workflow.conftest import Checkout, planned
-
-TINY = Path(__file__).with_name("tiny.yaml")
-FILES = ("config/mini.yaml", "tiny.yaml")
-
-
-class Copy(Checkout):
-    """A checkout with its own code."""
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        shutil.copy(TINY, folder)
-        shutil.copytree(
-            REPOSITORY / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__")
-        )
-
-    def run(self, *arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", *FILES, *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(self.folder / "src")},
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-
-    def plan(self):
-        """Jobs by rule, but for `all`, and their sum."""
-        done = self.run("-n")
-        jobs = planned(done)
-        if not jobs:
-            assert "Nothing to be done" in done.stdout + done.stderr, done.stdout
-        return {name: n for name, n in jobs.items() if name not in ("all", "total")}
-
-    def edit(self, path, old, new):
-        text = (self.folder / path).read_text()
-        assert text.count(old) == 1, f"{path}: {text.count(old)} times {old!r}"
-        (self.folder / path).write_text(text.replace(old, new))
-
-    def configure(self, **changes):
-        """Lay changes over the configuration's last file."""
-        path = self.folder / "tiny.yaml"
-        # Through JSON, so that what the file shares is separate.
-        before = json.loads(json.dumps(yaml.safe_load(path.read_text())))
-        path.write_text(yaml.safe_dump(_merge(before, changes)))
-
-
-def _merge(base, changes):
-    for key, value in changes.items():
-        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
-        base[key] = _merge(base[key], value) if nested else value
-    return base
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    copy = Copy(tmp_path_factory.mktemp("made"))
-    done = copy.run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return copy
-
-
-@pytest.fixture
-def copy(made, tmp_path):
-    shutil.copytree(made.folder, tmp_path / "copy", symlinks=True)
-    copy = Copy.__new__(Copy)
-    copy.folder = tmp_path / "copy"
-    return copy
-
 
 # ---------------------------------------------------------------- what there is to plan
 

@@ -5,10 +5,11 @@ import shlex
 import subprocess
 import sys
 
+from rlvf.checksums import noted_source
 from rlvf.config import NO_MODEL, Site, parse_config
-from rlvf.settings import FetchSettings, parse_settings, to_json
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, take_lock
+from rlvf.settings import FetchSettings, parse_settings, to_json
 from rlvf.slurm import cancel_jobs_of_earlier_runs
 from rlvf.stamps import stamps
 from snakemake_logger_plugin_rlvf import log_plan
@@ -26,9 +27,11 @@ CELLS = [cell for study in CONFIG.studies for cell in CONFIG.cells(study)]
 POLICIES = sorted({cell.policy for cell in CELLS})
 
 RESULTS = CONFIG.results
-# What is fetched is not of one study or scale, and another revision has another path.
-FETCHED_MODEL = f"{CONFIG.cache}/models/{{repo}}/{{revision}}"
-FETCHED_DATASET = f"{CONFIG.cache}/datasets/{{repo}}/{{revision}}"
+# What is fetched lies in the cache, which is not of one study or scale. Here is a note of its files'
+# checksums, which says to Snakemake that it was fetched.
+FETCHED = f"{RESULTS}/fetched"
+FETCHED_MODEL = f"{FETCHED}/models/{{repo}}/{{revision}}.json"
+FETCHED_DATASET = f"{FETCHED}/datasets/{{repo}}/{{revision}}.json"
 PRETRAINED_MODEL = f"{RESULTS}/models/{{model}}"
 STUDY = f"{RESULTS}/{{study}}"
 TASKS = f"{STUDY}/tasks"
@@ -56,11 +59,18 @@ def models_of(kind):
     return [name for name, model in CONFIG.models.items() if model.kind == kind]
 
 
-def fetched(folder, source):
-    """The folder of the cache for a published model or dataset, as input. It is pinned: fetched
-    again it is what it was before, and nothing that was made from it has to be made again."""
+def fetched(note, source):
+    """The note of a published model or dataset, as input. It is pinned: fetched again it is what it
+    was before, and nothing that was made from it has to be made again."""
     repo = "--".join(source.repo.split("/"))
-    return ancient(folder.format(repo=repo, revision=source.revision))
+    return ancient(note.format(repo=repo, revision=source.revision))
+
+
+def folder_of(path):
+    """Where that lies of which an input is the note; any other input is what it is."""
+    if os.path.dirname(path).startswith(f"{FETCHED}/"):
+        return f"{CONFIG.cache}/{os.path.relpath(path, FETCHED).removesuffix('.json')}"
+    return path
 
 
 def fetch_settings(kind, wildcards):
@@ -184,22 +194,43 @@ if SITE.gpu_jobs:
 def start_alone():
     """Make sure that no other run is at work here, and none of its jobs. Snakemake's own lock stays
     behind when it is killed; this one does not."""
-    global LOCK
+    global RUN_LOCK
     try:
-        LOCK = take_lock(".snakemake/run.lock", "another Snakemake is at work in this folder")
+        RUN_LOCK = take_lock(".snakemake/run.lock", "another Snakemake is at work in this folder")
     except RlvfError as error:
         sys.exit(str(error))
     cancel_jobs_of_earlier_runs(os.getcwd())
 
 
+def fetch_what_is_gone(dag):
+    """Fetch what a job of this run needs and the cache no longer has, since it was emptied or the
+    results came without it. For Snakemake a missing folder would be reason enough to make all that
+    was ever made from it again."""
+    inputs = {path for job in dag.needrun_jobs() for path in job.input}
+    for note in sorted(filter(os.path.exists, inputs)):
+        folder = folder_of(note)
+        if folder != note and not os.path.exists(folder):
+            settings = to_json(noted_source(note))
+            if run_rlvf("fetch", "--settings", settings, "--out", folder) != 0:
+                sys.exit(1)
+
+
 def report_usage():
-    """Show what jobs used against what they asked for; a process of its own cannot fail the run."""
+    """Show what jobs used against what they asked for."""
     times = [file for study in CONFIG.studies for file in training_times_of(study)]
-    subprocess.run(
-        [sys.executable, "-m", "rlvf.cli", "usage", "--benchmarks", BENCHMARKS, "--out", RESULTS]
-        + ["--times", *filter(os.path.exists, times)],
-        check=False,
-    )
+    times = filter(os.path.exists, times)
+    run_rlvf("usage", "--benchmarks", BENCHMARKS, "--out", RESULTS, "--times", *times)
+
+
+def record_provenance():
+    """Bring the manifest up to date."""
+    run_rlvf("manifest", RESULTS)
+
+
+def run_rlvf(*arguments):
+    """The exit status of a stage. A process of its own cannot fail the run."""
+    command = [sys.executable, "-m", "rlvf.cli", *arguments]
+    return subprocess.run(command, check=False).returncode
 
 
 def announce_products():

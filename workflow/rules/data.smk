@@ -6,15 +6,17 @@ localrules:
 
 rule fetch_benchmark:
     output:
-        directory(FETCHED_DATASET),
+        FETCHED_DATASET,
     log:
         f"{LOGS}/datasets/{{repo}}/{{revision}}.log",
     benchmark:
         f"{BENCHMARKS}/datasets/{{repo}}/{{revision}}.jsonl"
     params:
+        folder=lambda w, output: folder_of(output[0]),
         settings=lambda w: fetch_settings("mbpp", w),
     shell:
-        "rlvf fetch --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"
+        "rlvf fetch --settings {params.settings:q} --out {params.folder} --note {output}"
+        " 2> >(tee {log} >&2)"
 
 
 rule study_tasks:
@@ -31,6 +33,6 @@ rule study_tasks:
     params:
         stamps=lambda w: tasks_stamps(w.study),
         options=lambda w: tasks_options(w.study, w.role),
-        source=lambda w, input: f"--source {input.source}" if input.source else "",
+        source=lambda w, input: f"--source {folder_of(input.source)}" if input.source else "",
     shell:
         "rlvf tasks {params.options} {params.source} --out {output} 2> {log}"

@@ -20,11 +20,12 @@ rule generate:
     resources:
         **SITE.ask(CONFIG.resources.generate),
     params:
+        model=lambda w, input: folder_of(input.model),
         adapter=lambda w, input: f"--adapter {input.adapter}" if input.adapter else "",
         stamps=stamps("generate"),
         settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),
     shell:
-        "HF_HUB_OFFLINE=1 rlvf generate --model {input.model} {params.adapter}"
+        "HF_HUB_OFFLINE=1 rlvf generate --model {params.model} {params.adapter}"
         " --tasks {input.tasks} --settings {params.settings:q} --out {output} 2> {log}"
 
 

@@ -5,15 +5,17 @@ localrules:
 
 rule fetch_model:
     output:
-        directory(FETCHED_MODEL),
+        FETCHED_MODEL,
     log:
         f"{LOGS}/models/{{repo}}/{{revision}}.log",
     benchmark:
         f"{BENCHMARKS}/models/{{repo}}/{{revision}}.jsonl"
     params:
+        folder=lambda w, output: folder_of(output[0]),
         settings=lambda w: fetch_settings("hub", w),
     shell:
-        "rlvf fetch --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"
+        "rlvf fetch --settings {params.settings:q} --out {params.folder} --note {output}"
+        " 2> >(tee {log} >&2)"
 
 
 rule pretrain_model:

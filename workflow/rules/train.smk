@@ -20,11 +20,12 @@ rule train:
         # Not a parameter, since that would train again when it changes.
         checkpoint_every=CONFIG.checkpoint_every,
     params:
+        model=lambda w, input: folder_of(input.model),
         stamps=lambda w: training_stamps(w),
         settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
         checkpoints=f"{CELL}/checkpoints",
     shell:
-        "trap '' TERM USR1; HF_HUB_OFFLINE=1 rlvf train --model {input.model} --tasks {input.tasks}"
+        "trap '' TERM USR1; HF_HUB_OFFLINE=1 rlvf train --model {params.model} --tasks {input.tasks}"
         " --settings {params.settings:q} --workers {threads}"
         " --checkpoints {params.checkpoints} --checkpoint-every {resources.checkpoint_every}"
         " --log {output.log} --rollouts {output.rollouts} --times {output.times}"

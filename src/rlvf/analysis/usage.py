@@ -92,11 +92,12 @@ def read_jobs(benchmarks: Path) -> list[Job]:
     Raises:
         RlvfError: a file is not what Snakemake writes.
     """
-    jobs = [_read_job(path) for path in sorted(Path(benchmarks).rglob("*.jsonl"))]
+    jobs = [read_job(path) for path in sorted(Path(benchmarks).rglob("*.jsonl"))]
     return [job for job in jobs if job is not None]
 
 
-def _read_job(path: Path) -> Job | None:
+def read_job(path: Path) -> Job | None:
+    """One benchmark file's job; see `read_jobs`."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
         if "rule_name" not in raw:

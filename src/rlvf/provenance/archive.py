@@ -1,0 +1,114 @@
+"""Results with what Snakemake knows of them, in one file, to go on from in another checkout.
+
+Unpacked in a fresh clone, Snakemake finds everything up to date: products keep their times to the
+nanosecond, its records travel with them, and what it compares besides (code, parameters, the
+paper's source) is in the clone. The cache stays behind: what a job needs of it is fetched again.
+"""
+
+import gzip
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rlvf.config import load_config
+from rlvf.errors import RlvfError
+from rlvf.files import atomic_writer, take_lock
+from rlvf.progress import Progress
+from rlvf.provenance.manifest import (
+    KNOWN,
+    TIMESTAMP,
+    commit,
+    jobs_of,
+    read_products,
+    write_manifest,
+)
+from rlvf.provenance.verify import verify
+
+_SNAKEMAKE = Path(".snakemake")
+_UP_TO_DATE = "Nothing to be done"
+
+
+def write_archive(configs: Sequence[Path], options: Sequence[str]) -> Path:
+    """Pack the results of these configuration files, in the folder where Snakemake made them;
+    `options` are further ones of Snakemake's with which they were made.
+
+    Returns:
+        The archive's path, in the current folder: its name says scale, date and commit.
+
+    Raises:
+        RlvfError: results are missing, out of date or not as in their manifest; Snakemake is at
+            work; the archive cannot be written.
+    """
+    config = load_config(*configs)
+    results = Path(config.results)
+    if results.is_absolute():
+        raise RlvfError(
+            f"results: {results} is an absolute path, which is another one elsewhere; move it "
+            "to a path below this folder and set `results` to that"
+        )
+    with take_lock(_SNAKEMAKE / "run.lock", "Snakemake is at work in this folder; wait for it"):
+        _check_complete(configs, options, results)
+        write_manifest(results)
+        problems, _ = verify(results)
+        if problems:
+            raise RlvfError(
+                f"{results}: {len(problems)} files are not as in the manifest, such as "
+                f"{problems[0]}; rlvf verify {results} names all and what to do"
+            )
+        name = f"rlvf-{config.scale}-{datetime.now():%Y-%m-%d}"
+        path = Path(f"{name}-{version[:8]}.tar.gz" if (version := commit()) else f"{name}.tar.gz")
+        _pack(path, sorted(set(_files(results))))
+    return path
+
+
+def _check_complete(configs: Sequence[Path], options: Sequence[str], results: Path) -> None:
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--cores", "1"]
+    command += [*options, "--configfile", *map(str, configs)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    output = done.stdout + done.stderr
+    if done.returncode != 0:
+        raise RlvfError(f"{results}: Snakemake cannot plan: {output.strip().splitlines()[-1]}")
+    if _UP_TO_DATE not in output:
+        raise RlvfError(
+            f"{results}: is not complete, or out of date with the code and configuration here; run "
+            "Snakemake to its end first. To see what it would do: snakemake -n --configfile "
+            f"{' '.join(map(str, configs))}"
+        )
+
+
+def _files(results: Path) -> Iterator[Path]:
+    """What the manifest names, what belongs beside it, and Snakemake's record of each product."""
+    for product, files in read_products(results).items():
+        yield from (results / name for name in files)
+        if (results / product / TIMESTAMP).exists():
+            yield results / product / TIMESTAMP
+    for name in KNOWN:
+        path = results / name
+        yield from (file for file in [path, *path.rglob("*")] if file.is_file())
+    for products in jobs_of(results).values():
+        yield from (Path(product.file) for product in products)
+
+
+def _pack(path: Path, files: list[Path]) -> None:
+    """The same files give the same archive."""
+    with (
+        atomic_writer(path) as out,
+        gzip.GzipFile("", "wb", 6, out.buffer, mtime=0) as compressed,
+        # Times with fractions of a second: Snakemake compares them.
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        # Without this folder Snakemake takes its records for those of an old version.
+        folder = tarfile.TarInfo(str(_SNAKEMAKE / "incomplete"))
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(folder)
+        for file in Progress("archive", len(files)).count(files):
+            archive.add(file, filter=_without_owner)
+
+
+def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
