@@ -7,7 +7,8 @@ each package that decides on its products.
 The checksum is taken over the definitions that the stage reaches (functions, classes, constants),
 followed by name from the stage's own function through all modules of rlvf, without comments and
 docstrings. So a change of one definition concerns the stages that use it and no others. What is
-reached in other ways than by name is named here, in `_BESIDES`.
+reached in other ways than by name is named here, in `_BESIDES`. A package's other files, such as
+templates, are reached with it, and count as they are.
 """
 
 import ast
@@ -17,6 +18,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
+
+from rlvf.files import file_checksum
 
 _SOURCE = Path(__file__).resolve().parent
 _PACKAGE = _SOURCE.name
@@ -36,6 +39,7 @@ _PACKAGES = {
     "tables": ("pandas",),
     "cost": ("pandas",),
     "figures": ("pandas", "matplotlib"),
+    "explorer": ("jinja2", "pygments"),
     "paper": ("typst",),
 }
 
@@ -54,6 +58,10 @@ def stamps(stage: str, packages: tuple[str, ...] = (), unused: tuple[str, ...] =
     files = [
         f"{_path(module).relative_to(_SOURCE.parent)}@{_checksum(module, frozenset(names))}"
         for module, names in reached.items()
+    ] + [
+        f"{path.relative_to(_SOURCE.parent)}@{file_checksum(path)[:12]}"
+        for module in reached
+        for path in _other_files(module)
     ]
     return sorted(files) + [_package(name) for name in (*_PACKAGES.get(stage, ()), *packages)]
 
@@ -97,6 +105,13 @@ def _path(module: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def _other_files(module: str) -> list[Path]:
+    """What lies in a package and is not Python."""
+    if _path(module).name != "__init__.py":
+        return []
+    return [one for one in _path(module).parent.iterdir() if one.is_file() and one.suffix != ".py"]
 
 
 @cache

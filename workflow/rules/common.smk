@@ -44,6 +44,7 @@ DECODED = f"{CELL}/{{decoding}}"
 TABLES = f"{STUDY}/tables"
 FIGURES = f"{STUDY}/figures"
 COST = f"{STUDY}/cost"
+EXPLORER = f"{STUDY}/explorer.html"
 PAPER = f"{STUDY}/paper.pdf"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
@@ -143,6 +144,14 @@ def decoded(names):
     }
 
 
+def evaluations_of(study):
+    """Of each decoding of each cell of a study: its name and files, and the cell's samples."""
+    for cell in CONFIG.cells(study):
+        names = cell.model_dump()
+        for name, files in decoded(names).items():
+            yield name, *files, f"{CELL}/samples.jsonl".format(**names)
+
+
 def samples_of(study):
     """The samples of every cell of a study."""
     return [f"{CELL}/samples.jsonl".format(**cell.model_dump()) for cell in CONFIG.cells(study)]
@@ -150,7 +159,7 @@ def samples_of(study):
 
 def products_of(study):
     """All that is kept of a study."""
-    products = expand([PAPER, TABLES, FIGURES, COST], study=study) + samples_of(study)
+    products = expand([PAPER, TABLES, FIGURES, COST, EXPLORER], study=study) + samples_of(study)
     for cell in CONFIG.cells(study):
         names = cell.model_dump()
         products += [file for files in decoded(names).values() for file in files]
@@ -196,5 +205,5 @@ def report_usage():
 def announce_products():
     print("\nDone. To read:")
     for study in CONFIG.studies:
-        for product in (PAPER, TABLES, FIGURES):
+        for product in (PAPER, TABLES, FIGURES, EXPLORER):
             print(f"  {product.format(study=study)}")

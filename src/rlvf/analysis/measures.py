@@ -35,8 +35,8 @@ def measure(
     entry_points = {task.task_id: task.entry_point for task in tasks}
     keys = [(item.task_id, item.sample_id) for item in completions]
     _check_complete(keys, entry_points)
-    _check_same(keys, executions, "executions", "rlvf execute")
-    _check_same(keys, reports, "Ruff reports", "rlvf lint")
+    check_same(keys, executions, "executions", "rlvf execute")
+    check_same(keys, reports, "Ruff reports", "rlvf lint")
     return [
         _sample(cell, entry_points[completion.task_id], completion, execution, report)
         for completion, execution, report in zip(completions, executions, reports, strict=True)
@@ -62,9 +62,17 @@ def _check_complete(keys: list[tuple[str, int]], entry_points: dict[str, str]) -
             )
 
 
-def _check_same(
-    keys: list[tuple[str, int]], records: list[Execution] | list[LintReport], what: str, stage: str
+def check_same(
+    keys: list[tuple[str, int]],
+    records: list[Execution] | list[LintReport] | list[Sample],
+    what: str,
+    stage: str,
 ) -> None:
+    """Check that records are of these (task_id, sample_id) of completions, in this order.
+
+    Raises:
+        RlvfError: they are not; names the first that differs and the stage that makes them.
+    """
     others = [(record.task_id, record.sample_id) for record in records]
     if others == keys:
         return
