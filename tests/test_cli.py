@@ -61,7 +61,7 @@ def test_help_names_every_stage():
     stages = "tasks fetch pretrain train generate control execute lint measure tables figures"
     assert all(
         f"\n    {stage} " in done.stdout
-        for stage in [*stages.split(), "cost", "paper", "plan", "usage"]
+        for stage in [*stages.split(), "cost", "explorer", "paper", "plan", "usage"]
     )
 
 

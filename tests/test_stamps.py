@@ -23,6 +23,12 @@ def test_what_a_use_does_not_come_to_is_left_out():
     assert "rlvf/training/grpo.py" in without
 
 
+def test_a_packages_other_files_count_with_it():
+    assert {"rlvf/analysis/explorer/data.py", "rlvf/analysis/explorer/page.css"} <= files(
+        "explorer"
+    )
+
+
 def test_packages_follow_the_files():
     assert [one.partition("==")[0] for one in stamps("lint") if "@" not in one] == ["ruff"]
     assert stamps("control", ("no-such-package",))[-1] == "no-such-package is not installed"
@@ -32,7 +38,8 @@ def test_packages_follow_the_files():
     "stage",
     [
         *("tasks", "fetch", "pretrain", "train", "generate", "control"),
-        *("execute", "lint", "measure", "tables", "figures", "cost", "paper"),
+        *("execute", "lint", "measure", "tables", "figures", "cost", "explorer"),
+        "paper",
     ],
 )
 def test_every_stage_comes_to_its_own_command_and_not_to_all(stage):

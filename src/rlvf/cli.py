@@ -165,9 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _out(sub, "samples.jsonl")
 
-    sub = stage(
-        "explorer", _explorer, "Make the page on which people read a study's completions."
-    )
+    sub = stage("explorer", _explorer, "Make the page on which people read a study's completions.")
     sub.add_argument("--tasks", type=Path, required=True)
     sub.add_argument(
         "--decoding",

@@ -92,7 +92,7 @@ def copy(made, tmp_path):
 # and by tests and Ruff), in two decodings; and two controls in one.
 _CELL = Counter(generate=2, execute=2, lint=2, measure=1)
 _TRAINED = Counter(train=1) + _CELL
-SUMMARY = Counter(study_tables=1, study_figures=1, study_paper=1)
+SUMMARY = Counter(study_tables=1, study_figures=1, study_explorer=1, study_paper=1)
 RETRAINED = SUMMARY + Counter(study_cost=1)
 CONTROLS = Counter(control=2, execute=2, lint=2, measure=2)
 EXECUTED = Counter(execute=14, measure=8) + SUMMARY
@@ -215,7 +215,7 @@ CHANGES = [
     (
         "summary",
         code("analysis/summary.py", "return 1 - math.comb", "return 1.0 - math.comb"),
-        SUMMARY,
+        SUMMARY - Counter(study_explorer=1),
     ),
     (
         "table",
@@ -231,6 +231,16 @@ CHANGES = [
         "cost",
         code("analysis/cost.py", '"Wall-clock time of', '"Time of'),
         Counter(study_cost=1, study_paper=1),
+    ),
+    (
+        "explorer",
+        code("analysis/explorer/data.py", '_PLAIN = "."', '_PLAIN = ","'),
+        Counter(study_explorer=1),
+    ),
+    (
+        "explorer's script",
+        code("analysis/explorer/page.js", "SEARCH_DELAY = 80", "SEARCH_DELAY = 90"),
+        Counter(study_explorer=1),
     ),
     (
         "paper's text",
@@ -282,6 +292,7 @@ CHANGES = [
     ("pandas", version("pandas"), RETRAINED),
     ("matplotlib", version("matplotlib"), Counter(study_figures=1, study_paper=1)),
     ("typst", version("typst"), Counter(study_paper=1)),
+    ("pygments", version("pygments"), Counter(study_explorer=1)),
     ("pytest", version("pytest"), Counter()),
     # Products.
     ("tables removed", remove("rlvr/tables"), Counter(study_tables=1, study_paper=1)),

@@ -76,9 +76,8 @@ rule study_cost:
 rule study_explorer:
     input:
         tasks=f"{TASKS}/test.jsonl",
-        evaluations=lambda w: dict.fromkeys(
-            file for _, *files in evaluations_of(w.study) for file in files
-        ),
+        decoded=lambda w: [file for _, *files, _ in evaluations_of(w.study) for file in files],
+        samples=lambda w: samples_of(w.study),
     output:
         report(EXPLORER, category="Completions", caption="../report/explorer.rst"),
     log:

@@ -178,7 +178,13 @@ def planned_jobs(config: Config) -> Iterator[PlannedJob]:
                     yield PlannedJob(rule, decoded, completions=completions)
                 of_cell += completions
             yield PlannedJob("measure", names, completions=of_cell)
-        for rule in ("study_tables", "study_figures", "study_cost", "study_explorer", "study_paper"):
+        for rule in (
+            "study_tables",
+            "study_figures",
+            "study_cost",
+            "study_explorer",
+            "study_paper",
+        ):
             yield PlannedJob(rule, {"study": study})
 
 

@@ -80,9 +80,10 @@ def test_colours_cover_the_code_as_javascript_counts(tasks, evaluate):
     for code, marks in zip(data["tables"]["code"], data["marks"], strict=True):
         units = len((code or "").encode("utf-16-le")) // 2
         assert sum(int(length) for length in re.findall(r"\d+", marks)) == units
-    assert dict(zip(data["tables"]["code"], data["marks"], strict=True))[
-        "def f():\n    return 1"
-    ] == "k3.1f1.8k6.1n1"
+    assert (
+        dict(zip(data["tables"]["code"], data["marks"], strict=True))["def f():\n    return 1"]
+        == "k3.1f1.8k6.1n1"
+    )
 
 
 def test_what_repeats_stands_once_and_in_the_order_of_the_tables(tasks, explorer):
@@ -129,9 +130,7 @@ def test_reward_hacks_are_taken_from_samples(tasks, evaluate):
         (lambda study, tasks: study[0].executions.reverse(), "executions do not match"),
     ],
 )
-def test_files_that_do_not_belong_together_are_refused(
-    tasks, evaluate, tmp_path, spoil, message
-):
+def test_files_that_do_not_belong_together_are_refused(tasks, evaluate, tmp_path, spoil, message):
     tasks = list(tasks)
     study = [evaluate(tasks, [task.reference for task in tasks], "base")]
     spoil(study, tasks)

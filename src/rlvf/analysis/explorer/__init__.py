@@ -24,9 +24,7 @@ from rlvf.records import Task
 _FOLDER = Path(__file__).parent
 
 
-def write_explorer(
-    tasks: list[Task], decoded: Iterable[Decoded], scale: Scale, out: Path
-) -> None:
+def write_explorer(tasks: list[Task], decoded: Iterable[Decoded], scale: Scale, out: Path) -> None:
     """Write the page of all these completions, the same for any order of `decoded`.
 
     Raises:

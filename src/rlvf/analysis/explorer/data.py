@@ -8,10 +8,11 @@ A slot is what completions of different tasks have in common: model, policy, see
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from pygments.lexers import PythonLexer
-from pygments.token import Token
+from pygments.token import Token, _TokenType
 
 from rlvf.analysis.labels import cell_key, model_label
 from rlvf.analysis.measures import check_same
@@ -87,7 +88,7 @@ def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
     | `length` | tokens, and why generation ended; null for controls |
     | `hacks` | the names of the reward hacks that were recognised |
 
-    `marks` is beside the table `code`: runs of tokens, each its kind and its length in UTF-16 units.
+    `marks` goes with the table `code`: runs of tokens, each with its kind and its length in UTF-16.
 
     Raises:
         RlvfError: there are no completions, files do not belong together, completions are of
@@ -184,7 +185,7 @@ def _marks(code: str) -> str:
         return f"{_PLAIN}{_utf16_length(code)}"
     runs: list[list] = []
     for _, token, text in _LEXER.get_tokens_unprocessed(code):
-        kind = next((name for family, name in _KINDS.items() if token in family), _PLAIN)
+        kind = _kind(token)
         if runs and runs[-1][0] == kind:
             runs[-1][1] += _utf16_length(text)
         else:
@@ -192,6 +193,11 @@ def _marks(code: str) -> str:
     return "".join(f"{kind}{length}" for kind, length in runs)
 
 
+@cache
+def _kind(token: _TokenType) -> str:
+    return next((name for family, name in _KINDS.items() if token in family), _PLAIN)
+
+
 def _utf16_length(text: str) -> int:
     """As JavaScript counts."""
-    return len(text.encode("utf-16-le")) // 2
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

@@ -707,6 +707,7 @@ function listen() {
 
 // In a narrow window the filters lie over the list.
 function openFilters(open) {
+  open &&= $("filters-toggle").checkVisibility();
   document.body.classList.toggle("filtering", open);
   $("filters-toggle").ariaExpanded = String(open);
 }
@@ -750,7 +751,7 @@ function onKey(event) {
 }
 
 function onEscape(event) {
-  if (event.target.id === "query" || document.body.classList.contains("filtering")) {
+  if (event.target.matches("input") || document.body.classList.contains("filtering")) {
     openFilters(false);
     $("list").focus();
   } else if (view.shown.length > 1) showSlots([view.active], view.active);
