@@ -289,7 +289,7 @@ CHANGES = [
     ("trl", version("trl"), trained(4)),
     ("peft", version("peft"), ALL_CELLS),
     ("ruff", version("ruff"), BY_RUFF),
-    ("pandas", version("pandas"), RETRAINED),
+    ("pandas", version("pandas"), RETRAINED - Counter(study_explorer=1)),
     ("matplotlib", version("matplotlib"), Counter(study_figures=1, study_paper=1)),
     ("typst", version("typst"), Counter(study_paper=1)),
     ("pygments", version("pygments"), Counter(study_explorer=1)),

@@ -294,9 +294,9 @@ function drawRow(record, at) {
   },
   mark(verdict),
   el("span", { className: "of" }, visible(tasks[columns.task[record]].id)),
-  el("span", { className: "right" }, error ? visible(error) : words(verdict)),
-  el("span", { className: "cell" }, slotName(columns.slot[record])),
-  el("span", { className: "right" }, findings ? plural(findings, "finding") : "clean"));
+  el("span", { className: "right" }, error ? visible(error) : words(verdict),
+    findings ? ` · ${plural(findings, "finding")}` : ""),
+  el("span", { className: "cell" }, slotName(columns.slot[record])));
   row.style.transform = `translateY(${at * ROW_HEIGHT}px)`;
   return row;
 }
