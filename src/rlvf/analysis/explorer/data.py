@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from pygments.lexers import PythonLexer
-from pygments.token import Token, _TokenType
+from pygments.token import Token
 
 from rlvf.analysis.labels import cell_key, model_label
 from rlvf.analysis.measures import check_same
@@ -180,7 +180,7 @@ def _record(
 
 def _marks(code: str) -> str:
     """`k3.1f4` for `def name`: a keyword, a blank, a function's name. Neighbours of one kind are
-    one run, but for line breaks nothing is changed."""
+    one run."""
     if len(code) > _MAX_HIGHLIGHTED:
         return f"{_PLAIN}{_utf16_length(code)}"
     runs: list[list] = []
@@ -194,7 +194,7 @@ def _marks(code: str) -> str:
 
 
 @cache
-def _kind(token: _TokenType) -> str:
+def _kind(token: tuple[str, ...]) -> str:
     return next((name for family, name in _KINDS.items() if token in family), _PLAIN)
 
 
