@@ -23,10 +23,11 @@ def test_what_a_use_does_not_come_to_is_left_out():
     assert "rlvf/training/grpo.py" in without
 
 
-def test_a_packages_other_files_count_with_it():
-    assert {"rlvf/analysis/explorer/data.py", "rlvf/analysis/explorer/page.css"} <= files(
-        "explorer"
-    )
+def test_files_that_a_package_reads_count_with_it():
+    folder = "rlvf/analysis/explorer"
+    read = {f"{folder}/page.{kind}" for kind in ("html", "css", "js")}
+    assert read | {f"{folder}/data.py"} <= files("explorer")
+    assert not read & files("tables")
 
 
 def test_packages_follow_the_files():

@@ -7,8 +7,8 @@ each package that decides on its products.
 The checksum is taken over the definitions that the stage reaches (functions, classes, constants),
 followed by name from the stage's own function through all modules of rlvf, without comments and
 docstrings. So a change of one definition concerns the stages that use it and no others. What is
-reached in other ways than by name is named here, in `_BESIDES`. A package's other files, such as
-templates, are reached with it, and count as they are.
+reached in other ways than by name is named here, in `_BESIDES`; files that are not Python, in
+`_FILES`, and these count as they are.
 """
 
 import ast
@@ -29,6 +29,8 @@ _BESIDES = {
     "rlvf.sandbox.connection": ["rlvf.sandbox.inside.server.main"],
     "rlvf.benchmarks": ["rlvf.benchmarks.mbpp", "rlvf.benchmarks.minimbpp"],
 }
+# Read by a package, from its own folder.
+_FILES = {"rlvf.analysis.explorer": "page.*"}
 # Of each stage: the packages whose version may change its products.
 _MODEL = ("torch", "transformers", "tokenizers")
 _PACKAGES = {
@@ -60,8 +62,8 @@ def stamps(stage: str, packages: tuple[str, ...] = (), unused: tuple[str, ...] =
         for module, names in reached.items()
     ] + [
         f"{path.relative_to(_SOURCE.parent)}@{file_checksum(path)[:12]}"
-        for module in reached
-        for path in _other_files(module)
+        for module in reached.keys() & _FILES.keys()
+        for path in _path(module).parent.glob(_FILES[module])
     ]
     return sorted(files) + [_package(name) for name in (*_PACKAGES.get(stage, ()), *packages)]
 
@@ -105,13 +107,6 @@ def _path(module: str) -> Path | None:
         if path.is_file():
             return path
     return None
-
-
-def _other_files(module: str) -> list[Path]:
-    """What lies in a package and is not Python."""
-    if _path(module).name != "__init__.py":
-        return []
-    return [one for one in _path(module).parent.iterdir() if one.is_file() and one.suffix != ".py"]
 
 
 @cache
