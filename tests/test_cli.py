@@ -71,7 +71,7 @@ def test_help_names_every_stage():
     stages = "tasks fetch pretrain train generate control execute lint measure tables claims"
     assert all(
         f"\n    {stage} " in done.stdout
-        for stage in [*stages.split(), "figures", "cost", "paper", "plan", "usage"]
+        for stage in [*stages.split(), "figures", "cost", "explorer", "paper", "plan", "usage"]
     )
 
 

@@ -29,6 +29,13 @@ def test_kinds_are_those_that_are_named():
     assert "rlvf/benchmarks/minimbpp.py" not in mbpp
 
 
+def test_files_that_a_package_reads_count_with_it():
+    folder = "rlvf/analysis/explorer"
+    read = {f"{folder}/page.{kind}" for kind in ("html", "css", "js")}
+    assert read | {f"{folder}/data.py"} <= files("explorer")
+    assert not read & files("tables")
+
+
 def test_packages_follow_the_files():
     assert [one.partition("==")[0] for one in stamps("lint") if "@" not in one] == ["ruff"]
     assert stamps("control", ("no-such-package",))[-1] == "no-such-package is not installed"
@@ -38,7 +45,8 @@ def test_packages_follow_the_files():
     "stage",
     [
         *("tasks", "fetch", "pretrain", "train", "generate", "control"),
-        *("execute", "lint", "measure", "tables", "claims", "figures", "cost", "paper"),
+        *("execute", "lint", "measure", "tables", "claims", "figures", "cost", "explorer"),
+        "paper",
     ],
 )
 def test_every_stage_comes_to_its_own_command_and_not_to_all(stage):

@@ -33,6 +33,7 @@ from rlvf.records import (
     Execution,
     LintReport,
     R,
+    Sample,
     TrainingStep,
     TrainingStepTimes,
     read_jsonl,
@@ -182,6 +183,19 @@ def _parser() -> argparse.ArgumentParser:
         help="the prompt showed the first N tests of each task",
     )
     _out(sub, "samples.jsonl")
+
+    sub = stage("explorer", _explorer, "Make the page on which people read a study's completions.")
+    sub.add_argument("--tasks", type=Path, required=True)
+    sub.add_argument(
+        "--decoding",
+        nargs=5,
+        action="append",
+        required=True,
+        metavar=("NAME", "COMPLETIONS", "EXECUTIONS", "RUFF", "SAMPLES"),
+        help="a decoding of a cell, its three files and the cell's samples; once for each",
+    )
+    sub.add_argument("--scale", choices=["paper", "mini"], required=True)
+    _out(sub, "explorer.html")
 
     sub = stage("tables", _tables, "Make the tables of a study from its samples.")
     sub.add_argument("--samples", type=Path, nargs="+", required=True)
@@ -484,6 +498,21 @@ def _measure(options: argparse.Namespace) -> None:
             options.tests_shown,
         )
     write_jsonl(options.out, samples)
+
+
+def _explorer(options: argparse.Namespace) -> None:
+    from rlvf.analysis.explorer import Decoded, write_explorer
+
+    decoded = (
+        Decoded(
+            read_jsonl(Path(completions), Completion),
+            read_jsonl(Path(executions), Execution),
+            read_jsonl(Path(ruff), LintReport),
+            [one for one in read_jsonl(Path(samples), Sample) if one.decoding == name],
+        )
+        for name, completions, executions, ruff, samples in options.decoding
+    )
+    write_explorer(read_tasks(options.tasks), decoded, options.scale, options.out)
 
 
 def _tables(options: argparse.Namespace) -> None:

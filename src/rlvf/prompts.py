@@ -37,7 +37,7 @@ Message = dict[str, str]
 def build_prompt(task: Task, settings: PromptSettings) -> str | list[Message]:
     """The prompt of a task: messages for a chat model, text for a base model."""
     text = task.prompt.strip()
-    shown = [_show_test(test) for test in task.tests[: settings.tests_shown]]
+    shown = [show_test(test) for test in task.tests[: settings.tests_shown]]
     if shown:
         noun = "this test" if len(shown) == 1 else "these tests"
         text += f"\nYour code should pass {noun}:\n\n" + "\n".join(shown)
@@ -68,7 +68,8 @@ def tokenize_prompt(tokenizer, prompt: str | list[Message], settings: PromptSett
     )["input_ids"]
 
 
-def _show_test(test: Test) -> str:
+def show_test(test: Test) -> str:
+    """A test as a reader likes it: an assert, or input and output."""
     match test:
         case AssertTest():
             return test.code

@@ -7,7 +7,8 @@ each package that decides on its products.
 The checksum is taken over the definitions that the stage reaches (functions, classes, constants),
 followed by name from the stage's own function through all modules of rlvf, without comments and
 docstrings. So a change of one definition concerns the stages that use it and no others. What is
-reached in other ways than by name is named here, in `_BESIDES`.
+reached in other ways than by name is named here, in `_BESIDES`; files that are not Python, in
+`_FILES`, and these count as they are.
 """
 
 import ast
@@ -18,6 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from rlvf.files import file_checksum
+
 _SOURCE = Path(__file__).resolve().parent
 _PACKAGE = _SOURCE.name
 
@@ -27,6 +30,8 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _BESIDES = {
     "rlvf.sandbox.connection": ["rlvf.sandbox.inside.server.main"],
 }
+# Read by a package, from its own folder.
+_FILES = {"rlvf.analysis.explorer": "page.*"}
 # Of each stage: the packages whose version may change its products.
 _MODEL = ("torch", "transformers", "tokenizers")
 _STATISTICS = ("pandas", "numpy", "scipy", "statsmodels")
@@ -39,6 +44,7 @@ _PACKAGES = {
     "claims": _STATISTICS,
     "cost": ("pandas",),
     "figures": (*_STATISTICS, "matplotlib"),
+    "explorer": ("jinja2", "pygments"),
     "paper": ("typst",),
 }
 
@@ -64,6 +70,10 @@ def stamps(
     files = [
         f"{_path(module).relative_to(_SOURCE.parent)}@{_checksum(module, frozenset(names))}"
         for module, names in reached.items()
+    ] + [
+        f"{path.relative_to(_SOURCE.parent)}@{file_checksum(path)[:12]}"
+        for module in reached.keys() & _FILES.keys()
+        for path in _path(module).parent.glob(_FILES[module])
     ]
     return sorted(files) + [_package(name) for name in (*_PACKAGES.get(stage, ()), *packages)]
 

@@ -93,6 +93,7 @@ def test_every_file_under_the_study_is_in_its_place(made):
         "claims",
         "figures",
         "cost",
+        "explorer.html",
         "paper.pdf",
     }
 
@@ -119,6 +120,7 @@ def test_an_override_reruns_its_cells_only(made):
         "study_claims": 1,
         "study_figures": 1,
         "study_cost": 1,
+        "study_explorer": 1,
         "study_paper": 1,
         "all": 1,
         "total": 14,

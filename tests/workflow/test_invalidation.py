@@ -14,7 +14,7 @@ import pytest
 # and by tests and Ruff), in two decodings; and two controls in one.
 _CELL = Counter(generate=2, execute=2, lint=2, measure=1)
 _TRAINED = Counter(train=1) + _CELL
-SUMMARY = Counter(study_tables=1, study_claims=1, study_figures=1, study_paper=1)
+SUMMARY = Counter(study_tables=1, study_claims=1, study_figures=1, study_explorer=1, study_paper=1)
 RETRAINED = SUMMARY + Counter(study_cost=1)
 CONTROLS = Counter(control=2, execute=2, lint=2, measure=2)
 EXECUTED = Counter(execute=14, measure=8) + SUMMARY
@@ -152,7 +152,7 @@ CHANGES = [
     (
         "summary",
         code("analysis/summary.py", "return 1 - math.comb", "return 1.0 - math.comb"),
-        SUMMARY,
+        SUMMARY - Counter(study_explorer=1),
     ),
     (
         "table",
@@ -183,6 +183,16 @@ CHANGES = [
         "cost",
         code("analysis/cost.py", '"What each', '"What any'),
         Counter(study_cost=1, study_paper=1),
+    ),
+    (
+        "explorer",
+        code("analysis/explorer/data.py", '_PLAIN = "."', '_PLAIN = ","'),
+        Counter(study_explorer=1),
+    ),
+    (
+        "explorer's script",
+        code("analysis/explorer/page.js", "SEARCH_DELAY = 80", "SEARCH_DELAY = 90"),
+        Counter(study_explorer=1),
     ),
     (
         "paper's text",
@@ -231,10 +241,11 @@ CHANGES = [
     ("trl", version("trl"), trained(4)),
     ("peft", version("peft"), ALL_CELLS),
     ("ruff", version("ruff"), BY_RUFF),
-    ("pandas", version("pandas"), RETRAINED),
-    ("scipy", version("scipy"), SUMMARY),
+    ("pandas", version("pandas"), RETRAINED - Counter(study_explorer=1)),
+    ("scipy", version("scipy"), SUMMARY - Counter(study_explorer=1)),
     ("matplotlib", version("matplotlib"), Counter(study_figures=1, study_paper=1)),
     ("typst", version("typst"), Counter(study_paper=1)),
+    ("pygments", version("pygments"), Counter(study_explorer=1)),
     ("pytest", version("pytest"), Counter()),
     # Products.
     ("tables removed", remove("rlvr/tables"), Counter(study_tables=1, study_paper=1)),

@@ -1,4 +1,5 @@
-# Samples -> tables, claims and figures, where the workflow was started.
+# Samples -> tables, claims and figures, where the workflow was started; and the page to read
+# completions, which takes all that is known of each.
 localrules:
     study_tables,
     study_claims,
@@ -97,4 +98,28 @@ rule study_cost:
         scale=CONFIG.scale,
     shell:
         "rlvf cost --logs {input.logs} --times {input.times} --scale {params.scale}"
+        " --out {output} 2> {log}"
+
+
+rule study_explorer:
+    input:
+        tasks=f"{TASKS}/test.jsonl",
+        decoded=lambda w: [file for _, *files, _ in evaluations_of(w.study) for file in files],
+        samples=lambda w: samples_of(w.study),
+    output:
+        report(EXPLORER, category="Completions", caption="../report/explorer.rst"),
+    log:
+        f"{LOGS}/{{study}}/explorer.log",
+    benchmark:
+        f"{BENCHMARKS}/{{study}}/explorer.jsonl"
+    resources:
+        **SITE.ask(CONFIG.resources.other),
+    params:
+        stamps=stamps("explorer"),
+        scale=CONFIG.scale,
+        decodings=lambda w: " ".join(
+            f"--decoding {' '.join(one)}" for one in evaluations_of(w.study)
+        ),
+    shell:
+        "rlvf explorer --tasks {input.tasks} {params.decodings} --scale {params.scale}"
         " --out {output} 2> {log}"

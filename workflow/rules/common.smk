@@ -41,6 +41,7 @@ TABLES = f"{STUDY}/tables"
 CLAIMS = f"{STUDY}/claims"
 FIGURES = f"{STUDY}/figures"
 COST = f"{STUDY}/cost"
+EXPLORER = f"{STUDY}/explorer.html"
 PAPER = f"{STUDY}/paper.pdf"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
@@ -149,6 +150,14 @@ def decoded(names):
     }
 
 
+def evaluations_of(study):
+    """Of each decoding of each cell of a study: its name and files, and the cell's samples."""
+    for cell in CONFIG.cells(study):
+        names = cell.model_dump()
+        for name, files in decoded(names).items():
+            yield name, *files, f"{CELL}/samples.jsonl".format(**names)
+
+
 def samples_of(study):
     """The samples of every cell of a study."""
     return [f"{CELL}/samples.jsonl".format(**cell.model_dump()) for cell in CONFIG.cells(study)]
@@ -156,8 +165,8 @@ def samples_of(study):
 
 def products_of(study):
     """All that is kept of a study."""
-    products = expand([PAPER, TABLES, CLAIMS, FIGURES, COST], study=study)
-    products += samples_of(study)
+    kept = (PAPER, TABLES, CLAIMS, FIGURES, COST, EXPLORER)
+    products = expand(kept, study=study) + samples_of(study)
     for cell in CONFIG.cells(study):
         names = cell.model_dump()
         products += [file for files in decoded(names).values() for file in files]
@@ -236,5 +245,5 @@ def run_rlvf(*arguments):
 def announce_products():
     print("\nDone. To read:")
     for study in CONFIG.studies:
-        for product in (PAPER, TABLES, CLAIMS, FIGURES):
+        for product in (PAPER, TABLES, CLAIMS, FIGURES, EXPLORER):
             print(f"  {product.format(study=study)}")

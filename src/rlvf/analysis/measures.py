@@ -37,8 +37,8 @@ def measure(
     by_id = {task.task_id: task for task in tasks}
     keys = [(item.task_id, item.sample_id) for item in completions]
     _check_complete(keys, by_id)
-    _check_same(keys, executions, "executions", "rlvf execute")
-    _check_same(keys, reports, "Ruff reports", "rlvf lint")
+    check_same(keys, executions, "executions", "rlvf execute")
+    check_same(keys, reports, "Ruff reports", "rlvf lint")
     return [
         _sample(cell, by_id[completion.task_id], completion, execution, report, tests_shown)
         for completion, execution, report in zip(completions, executions, reports, strict=True)
@@ -64,9 +64,17 @@ def _check_complete(keys: list[tuple[str, int]], tasks: dict[str, Task]) -> None
             )
 
 
-def _check_same(
-    keys: list[tuple[str, int]], records: list[Execution] | list[LintReport], what: str, stage: str
+def check_same(
+    keys: list[tuple[str, int]],
+    records: list[Execution] | list[LintReport] | list[Sample],
+    what: str,
+    stage: str,
 ) -> None:
+    """Check that records are of these (task_id, sample_id) of completions, in this order.
+
+    Raises:
+        RlvfError: they are not; names the first that differs and the stage that makes them.
+    """
     others = [(record.task_id, record.sample_id) for record in records]
     if others == keys:
         return

@@ -94,7 +94,7 @@ _CHAIN = (
     ("generate", "control"),
     ("execute", "lint"),
     ("measure",),
-    ("study_tables", "study_claims", "study_figures", "study_cost"),
+    ("study_tables", "study_claims", "study_figures", "study_cost", "study_explorer"),
     ("study_paper",),
 )
 # The section of `resources` whose cores and GPUs a rule's jobs ask for; others take one core.
@@ -176,7 +176,14 @@ def planned_jobs(config: Config) -> Iterator[PlannedJob]:
                     yield PlannedJob(rule, decoded, completions=completions)
                 of_cell += completions
             yield PlannedJob("measure", names, completions=of_cell)
-        for rule in ("study_tables", "study_claims", "study_figures", "study_cost", "study_paper"):
+        for rule in (
+            "study_tables",
+            "study_claims",
+            "study_figures",
+            "study_cost",
+            "study_explorer",
+            "study_paper",
+        ):
             yield PlannedJob(rule, {"study": study})
 
 

@@ -1,0 +1,58 @@
+"""One page on which people read a study's completions: records in, one HTML file out.
+
+The page is complete in itself: its style, its script and its data stand in it, and a content
+security policy, given with their checksums, keeps the browser from running or fetching anything
+else. All text comes from models and is shown as text, never read as HTML: the data are compressed
+and in base64, and the script only ever makes text nodes of them.
+"""
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from rlvf.analysis.explorer.data import Decoded, collect
+from rlvf.analysis.labels import SCALE_NOTES, Scale
+from rlvf.files import atomic_writer
+from rlvf.records import Task
+
+_FOLDER = Path(__file__).parent
+
+
+def write_explorer(tasks: list[Task], decoded: Iterable[Decoded], scale: Scale, out: Path) -> None:
+    """Write the page of all these completions, the same for any order of `decoded`.
+
+    Raises:
+        RlvfError: as `collect`, or `out` cannot be written.
+    """
+    data = collect(tasks, decoded)
+    # Without a time stamp: equal inputs give an identical page.
+    packed = gzip.compress(json.dumps(data, separators=(",", ":")).encode(), mtime=0)
+    style, script = (
+        (_FOLDER / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
+    )
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined
+    )
+    page = environment.get_template("page.html").render(
+        study=data["study"],
+        scale=scale,
+        note=SCALE_NOTES[scale],
+        security_policy=f"default-src 'none'; script-src {_source(script)}; "
+        f"style-src {_source(style)}; base-uri 'none'; form-action 'none'",
+        style=Markup(style),
+        script=Markup(script),
+        data=base64.b64encode(packed).decode(),
+    )
+    with atomic_writer(out) as file:
+        file.write(page)
+
+
+def _source(text: str) -> str:
+    """An inline element as a content security policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

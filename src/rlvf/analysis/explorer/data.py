@@ -1,0 +1,203 @@
+"""What the explorer's page holds: each completion and what was found out about it, compactly.
+
+Completions of small models repeat each other, and so does what is found out about them. So each
+distinct value stands once in a table, and a record, which is one completion, is a number in each
+table. The records lie by columns and in the order in which they are listed: by task, then by slot.
+A slot is what completions of different tasks have in common: model, policy, seed, decoding, number.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from pygments.lexers import PythonLexer
+from pygments.token import Token
+
+from rlvf.analysis.labels import cell_key, model_label
+from rlvf.analysis.measures import check_same
+from rlvf.errors import RlvfError
+from rlvf.progress import Progress
+from rlvf.prompts import code_of, show_test
+from rlvf.records import Completion, Execution, LintReport, Sample, Task
+
+# Longer code is nothing that anybody would read; it is shown without colours.
+_MAX_HIGHLIGHTED = 20_000
+# How the page names kinds of tokens (page.css); the first that fits counts.
+_KINDS = {
+    Token.Keyword: "k",
+    Token.Operator.Word: "k",
+    Token.Comment: "c",
+    Token.Literal.String: "s",
+    Token.Literal.Number: "n",
+    Token.Name.Function: "f",
+    Token.Name.Class: "f",
+    Token.Name.Decorator: "f",
+    Token.Name.Builtin: "b",
+    Token.Name.Exception: "b",
+}
+_PLAIN = "."
+_LEXER = PythonLexer()
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One decoding of one cell; the four lists are of the same completions in the same order."""
+
+    completions: list[Completion]
+    executions: list[Execution]
+    reports: list[LintReport]
+    samples: list[Sample]
+
+
+class _Slot(NamedTuple):
+    model: str
+    policy: str
+    seed: int
+    decoding: str
+    sample_id: int
+
+
+class _Record(NamedTuple):
+    """Each field a column, and a table of the page: see `collect`."""
+
+    slot: _Slot
+    code: str | None
+    frame: tuple[str, ...]
+    outcome: tuple[str, str | None, str, str]
+    results: tuple[tuple[str, bool], ...]
+    findings: tuple[tuple[str, str, int, int, str], ...]
+    length: tuple[int | None, str | None]
+    hacks: tuple[str, ...]
+
+
+def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
+    """The page's data, ready for JSON and the same for any order of `decoded`.
+
+    `tasks`, in their order; `tables`, and by the same names `columns`, of which `task` has numbers
+    of tasks. The tables' entries:
+
+    | table | an entry |
+    |---|---|
+    | `slot` | model, policy, seed, decoding, number of the sample; in the order of all tables |
+    | `code` | the code without its last line break, or null |
+    | `frame` | the completion before and after its code; or all of it where it differs in more |
+    | `outcome` | verdict, error type or null, message, standard output |
+    | `results` | of each test: verdict, and whether it was run whole |
+    | `findings` | of each Ruff finding: rule, severity, line, column, message |
+    | `length` | tokens, and why generation ended; null for controls |
+    | `hacks` | the names of the reward hacks that were recognised |
+
+    `marks` goes with the table `code`: runs of tokens, each with its kind and its length in UTF-16.
+
+    Raises:
+        RlvfError: there are no completions, files do not belong together, completions are of
+            several studies or of other tasks, or some are given twice.
+    """
+    places = {task.task_id: place for place, task in enumerate(tasks)}
+    records: dict[tuple[int, _Slot], _Record] = {}
+    studies = set()
+    for one in decoded:
+        keys = [(item.task_id, item.sample_id) for item in one.completions]
+        check_same(keys, one.executions, "executions", "rlvf execute")
+        check_same(keys, one.reports, "Ruff reports", "rlvf lint")
+        check_same(keys, one.samples, "samples", "rlvf measure")
+        for parts in zip(one.completions, one.executions, one.reports, one.samples, strict=True):
+            sample, record = parts[-1], _record(*parts)
+            studies.add(sample.study)
+            if sample.task_id not in places:
+                raise RlvfError(f"completions: {sample.task_id} is not in the tasks file")
+            key = places[sample.task_id], record.slot
+            if key in records:
+                raise RlvfError(
+                    f"completions: {sample.task_id} of {'/'.join(map(str, record.slot))} "
+                    "is given twice; give each decoding of a cell once"
+                )
+            records[key] = record
+    if len(studies) != 1:
+        names = ", ".join(sorted(studies)) or "none"
+        raise RlvfError(f"completions: must be of one study, are of {names}")
+
+    slots = sorted({slot for _, slot in records}, key=_slot_key)
+    rank = {slot: number for number, slot in enumerate(slots)}
+    order = sorted(records, key=lambda key: (key[0], rank[key[1]]))
+    # Numbered in the order of the records: like texts lie side by side, which compresses well.
+    tables: dict[str, dict[Any, int]] = {name: {} for name in _Record._fields}
+    tables["slot"] = rank
+    columns: dict[str, list[int]] = {name: [] for name in _Record._fields}
+    for key in order:
+        for name, value in records[key]._asdict().items():
+            columns[name].append(tables[name].setdefault(value, len(tables[name])))
+    codes = tables["code"]
+    shown = [
+        {
+            "id": task.task_id,
+            "prompt": task.prompt,
+            "setup": task.setup,
+            "tests": [show_test(test) for test in task.tests],
+            "reference": codes.setdefault(task.reference.removesuffix("\n"), len(codes)),
+        }
+        for task in tasks
+    ]
+    listed = {name: list(table) for name, table in tables.items()}
+    listed["slot"] = [slot._replace(model=model_label(slot.model)) for slot in slots]
+    progress = Progress("highlighting", len(codes))
+    return {
+        "study": studies.pop(),
+        "tasks": shown,
+        "tables": listed,
+        "marks": [_marks(code or "") for code in progress.count(codes)],
+        "columns": {"task": [place for place, _ in order], **columns},
+    }
+
+
+def _slot_key(slot: _Slot) -> tuple:
+    return *cell_key(slot.model, slot.policy), slot.seed, slot.decoding, slot.sample_id
+
+
+def _record(
+    completion: Completion, execution: Execution, report: LintReport, sample: Sample
+) -> _Record:
+    code, frame = code_of(completion), (completion.completion,)
+    if code is not None:
+        code = code.removesuffix("\n")
+        before, found, after = completion.completion.partition(code)
+        frame = (before, after) if found else frame
+    return _Record(
+        slot=_Slot(sample.model, sample.policy, sample.seed, sample.decoding, sample.sample_id),
+        code=code,
+        frame=frame,
+        outcome=(execution.verdict, execution.error_type, execution.message, execution.stdout),
+        results=tuple((test.verdict, test.whole) for test in execution.tests),
+        findings=tuple(
+            (one.code, one.severity, one.line, one.column, one.message)
+            for one in report.diagnostics
+        ),
+        length=(completion.tokens, completion.finish_reason),
+        hacks=tuple(getattr(sample, "hacks", ())),
+    )
+
+
+def _marks(code: str) -> str:
+    """`k3.1f4` for `def name`: a keyword, a blank, a function's name. Neighbours of one kind are
+    one run."""
+    if len(code) > _MAX_HIGHLIGHTED:
+        return f"{_PLAIN}{_utf16_length(code)}"
+    runs: list[list] = []
+    for _, token, text in _LEXER.get_tokens_unprocessed(code):
+        kind = _kind(token)
+        if runs and runs[-1][0] == kind:
+            runs[-1][1] += _utf16_length(text)
+        else:
+            runs.append([kind, _utf16_length(text)])
+    return "".join(f"{kind}{length}" for kind, length in runs)
+
+
+@cache
+def _kind(token: tuple[str, ...]) -> str:
+    return next((name for family, name in _KINDS.items() if token in family), _PLAIN)
+
+
+def _utf16_length(text: str) -> int:
+    """As JavaScript counts."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

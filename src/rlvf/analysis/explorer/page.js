@@ -1,0 +1,758 @@
+"use strict";
+
+// Shows the data that stand in the page (see data.py). The view is what the address holds after its
+// "#": filters, search, task, columns. Text of models becomes text nodes, and nothing else.
+
+const view = {
+  query: "",
+  chosen: {}, // by facet: a set of numbers of values; none means all
+  task: 0,
+  shown: [], // slots side by side, in their order
+  active: -1, // the one of them that the list moves
+};
+const GLYPHS = {
+  passed: "✓", wrong_answer: "✗", syntax_error: "S", runtime_error: "R", timeout: "T",
+  out_of_memory: "M", crashed: "C", blocked: "B", no_code: "–", infrastructure_error: "?",
+};
+const NONE = "none";
+const ROW_HEIGHT = 48; // as in page.css
+const VALUES_SHOWN = 8;
+const SEARCH_DELAY = 80; // milliseconds after the last key
+const THEMES = ["auto", "light", "dark"];
+
+const $ = (id) => document.getElementById(id);
+const words = (name) => name.replaceAll("_", " ");
+const number = new Intl.NumberFormat("en").format;
+const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+let tasks, tables, columns, marks, facets;
+let size = 0; // records
+let severalSeeds = false;
+let recordAt; // by task * slots + slot
+let rows = []; // the records that filters and search leave, in order
+let taskRows = []; // their tasks, each once
+let haystacks = null;
+let overviewOpen = innerWidth > 700;
+
+start();
+
+async function start() {
+  showTheme(stored("theme"));
+  let data;
+  try {
+    data = await unpack($("data").textContent);
+  } catch (error) {
+    $("count").textContent = `The page's data cannot be unpacked (${error.message}); ` +
+      "is the file complete, and the browser of 2024 or later?";
+    return;
+  }
+  $("data").remove();
+  ({ tasks, tables, marks } = data);
+  columns = Object.fromEntries(
+    Object.entries(data.columns).map(([name, column]) => [name, Int32Array.from(column)]));
+  size = columns.task.length;
+  const distinct = (parts) => new Set(tables.slot.map((slot) => slot.slice(0, parts).join("/"))).size;
+  severalSeeds = distinct(3) > distinct(2);
+  recordAt = new Map();
+  for (let record = 0; record < size; record++)
+    recordAt.set(columns.task[record] * tables.slot.length + columns.slot[record], record);
+  facets = makeFacets();
+  buildFilters();
+  listen();
+  readAddress();
+  document.body.dataset.ready = "";
+}
+
+async function unpack(base64) {
+  const binary = atob(base64);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).json();
+}
+
+// ---------------------------------------------------------------- elements
+
+// An element with properties and children; strings become text nodes.
+function el(tag, properties, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties ?? {})) {
+    if (name === "data") Object.assign(element.dataset, value);
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null));
+  return element;
+}
+
+// Text of a model: what cannot be seen, or would turn other text around, is shown by its number.
+function visible(text) {
+  const parts = text.split(/((?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}])/u);
+  return parts.map((part, i) => {
+    if (i % 2 === 0) return part;
+    const code = `U+${part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+    return el("span", { className: "control", title: "a character that cannot be seen" }, code);
+  });
+}
+
+const glyph = (verdict) => el("b", { ariaHidden: "true" }, GLYPHS[verdict] ?? "·");
+
+const mark = (verdict, name = words(verdict)) =>
+  el("span", { className: `mark ${verdict}`, title: name, role: "img", ariaLabel: name }, glyph(verdict));
+
+// Seeds are named where a policy has several.
+const seedName = (seed) => severalSeeds ? ` · seed ${seed}` : "";
+
+function slotName(slot) {
+  const [model, policy, seed, decoding, sample] = tables.slot[slot];
+  return `${model} ${policy}${seedName(seed)} · ${decoding} ${sample}`;
+}
+
+// ---------------------------------------------------------------- filters and search
+
+function makeFacets() {
+  const verdictAndError = (at) => tables.outcome.map((outcome) => [outcome[at] ?? NONE]);
+  const ofSlot = (at) => tables.slot.map((slot) => [String(slot[at])]);
+  const rules = tables.findings.map((found) => [...new Set(found.map(([rule]) => rule))]);
+  return [
+    facet("model", "Model", "slot", ofSlot(0)),
+    facet("policy", "Policy", "slot", ofSlot(1)),
+    facet("seed", "Seed", "slot", ofSlot(2)),
+    facet("decoding", "Decoding", "slot", ofSlot(3)),
+    facet("verdict", "Verdict", "outcome", verdictAndError(0), true),
+    facet("error", "Error type", "outcome", verdictAndError(1), true),
+    facet("hack", "Reward hack", "hacks", tables.hacks.map((hacks) => hacks.length ? hacks : [NONE]), true),
+    facet("rule", "Ruff rule", "findings", rules.map((found) => found.length ? found : [NONE]), true),
+  ];
+}
+
+// `texts`: the values of each entry of the column's table. Values are listed in the order in which
+// they occur, or the commonest first.
+function facet(name, label, column, texts, byCount = false) {
+  const totals = new Map();
+  for (const list of texts) for (const text of list) totals.set(text, 0);
+  for (const entry of columns[column])
+    for (const text of texts[entry]) totals.set(text, totals.get(text) + 1);
+  const values = [...totals.keys()];
+  if (byCount) values.sort((a, b) => totals.get(b) - totals.get(a));
+  const numbers = new Map(values.map((value, i) => [value, i]));
+  view.chosen[name] = new Set();
+  return {
+    name, label, values, column: columns[column],
+    members: texts.map((list) => list.map((text) => numbers.get(text))),
+  };
+}
+
+// Sets `rows`; counts each facet's values among the records that all else leaves.
+function filter() {
+  const found = search(view.query);
+  const passes = facets.map(({ name, members }) => {
+    const chosen = view.chosen[name];
+    return Uint8Array.from(members, (list) => !chosen.size || list.some((value) => chosen.has(value)));
+  });
+  for (const one of facets) one.counts = new Int32Array(one.values.length);
+  rows = [];
+  for (let record = 0; record < size; record++) {
+    if (found && !found(record)) continue;
+    let failed = null, failures = 0;
+    for (let i = 0; i < facets.length; i++)
+      if (!passes[i][facets[i].column[record]]) { failed = facets[i]; failures++; }
+    if (!failures) rows.push(record);
+    if (failures < 2)
+      for (const one of failures ? [failed] : facets)
+        for (const value of one.members[one.column[record]]) one.counts[value]++;
+  }
+  taskRows = [...new Set(rows.map((record) => columns.task[record]))];
+}
+
+const terms = (query) =>
+  (query.toLowerCase().match(/"[^"]+"?|[^\s"]+/g) ?? []).map((term) => term.replaceAll('"', ""));
+
+// Whether a record has all terms, each in its task, completion or message; null: no terms.
+// A text that many records share is looked through once.
+function search(query) {
+  const wanted = terms(query);
+  if (!wanted.length) return null;
+  const lower = (list) => list.map((text) => text.toLowerCase());
+  haystacks ??= [
+    [columns.task, lower(tasks.map((task) => `${task.id}\n${task.prompt}`))],
+    [columns.code, lower(tables.code.map((code) => code ?? ""))],
+    [columns.frame, lower(tables.frame.map((frame) => frame.join("\n")))],
+    [columns.outcome, lower(tables.outcome.map(([, error, message]) => `${error ?? ""}: ${message}`))],
+  ];
+  const hits = wanted.map((term) => haystacks.map(([column, texts]) =>
+    [column, Uint8Array.from(texts, (text) => text.includes(term))]));
+  return (record) => hits.every((places) => places.some(([column, hit]) => hit[column[record]]));
+}
+
+function buildFilters() {
+  $("filters").replaceChildren(
+    el("button", { type: "button", id: "clear", ariaKeyShortcuts: "r", onclick: clearFilters }, "Clear filters"),
+    ...facets.filter((one) => one.values.length > 1).map(buildFacet));
+}
+
+function buildFacet(one) {
+  one.boxes = one.values.map((value, i) => {
+    const input = el("input", { type: "checkbox", name: one.name, value });
+    input.onchange = () => {
+      view.chosen[one.name][input.checked ? "add" : "delete"](i);
+      update();
+    };
+    const count = el("small");
+    return { input, count, label: el("label", { title: value }, input, el("span", {}, visible(words(value))), count) };
+  });
+  const labels = one.boxes.map((box) => box.label);
+  const field = el("fieldset", { data: { facet: one.name } }, el("legend", {}, one.label), labels);
+  const hidden = labels.slice(VALUES_SHOWN);
+  if (hidden.length > 1) {
+    const more = el("button", { type: "button", className: "more" }, `${hidden.length} more`);
+    more.onclick = () => { one.open = true; showFilters(); one.boxes[VALUES_SHOWN].input.focus(); };
+    one.more = more;
+    field.append(more);
+  }
+  return field;
+}
+
+function showFilters() {
+  for (const one of facets) {
+    one.boxes?.forEach((box, i) => {
+      box.input.checked = view.chosen[one.name].has(i);
+      box.count.textContent = number(one.counts[i]);
+      box.label.classList.toggle("empty", !one.counts[i]);
+      box.label.hidden = one.more && !one.open && i >= VALUES_SHOWN && !box.input.checked;
+    });
+    if (one.more) one.more.hidden = Boolean(one.open);
+  }
+  const chosen = facets.reduce((sum, one) => sum + view.chosen[one.name].size, 0);
+  $("clear").disabled = !chosen && !view.query;
+  $("filters-toggle").textContent = chosen ? `Filters (${chosen})` : "Filters";
+}
+
+function clearFilters() {
+  for (const one of facets) view.chosen[one.name].clear();
+  view.query = $("query").value = "";
+  update();
+}
+
+// After another filter or search.
+function update() {
+  filter();
+  showFilters();
+  const all = rows.length === size ? "" : ` of ${number(size)}`;
+  $("count").textContent = `${number(rows.length)}${all} completions, ${plural(taskRows.length, "task")}`;
+  drawList();
+  highlightFound();
+  writeAddress();
+}
+
+// ---------------------------------------------------------------- list
+
+const currentRecord = () => recordAt.get(view.task * tables.slot.length + view.active) ?? -1;
+
+// The place of a record in the list, or where it would stand.
+function placeOf(record) {
+  let low = 0, high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle] < record) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+// Only the rows that can be seen are there.
+function drawList() {
+  const list = $("list");
+  const first = Math.max(0, Math.floor(list.scrollTop / ROW_HEIGHT) - 5);
+  const last = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW_HEIGHT) + 5);
+  const current = currentRecord();
+  const space = el("div", { className: "space" });
+  space.style.height = `${rows.length * ROW_HEIGHT}px`;
+  const drawn = [space];
+  let selected = "";
+  for (let at = first; at < last; at++) {
+    const row = drawRow(rows[at], at);
+    if (rows[at] === current) {
+      row.ariaSelected = "true";
+      selected = row.id;
+    }
+    drawn.push(row);
+  }
+  if (!rows.length)
+    drawn.push(el("p", { className: "nothing" }, "No completion fits. Press r to clear filters and search."));
+  list.replaceChildren(...drawn);
+  list.setAttribute("aria-activedescendant", selected);
+}
+
+function drawRow(record, at) {
+  const [verdict, error] = tables.outcome[columns.outcome[record]];
+  const findings = tables.findings[columns.findings[record]].length;
+  const row = el("div", {
+    className: "row", id: `row-${record}`, role: "option", ariaSelected: "false",
+    ariaSetSize: rows.length, ariaPosInSet: at + 1, data: { record },
+  },
+  mark(verdict),
+  el("span", { className: "of" }, visible(tasks[columns.task[record]].id)),
+  el("span", { className: "right" }, error ? visible(error) : words(verdict),
+    findings ? ` · ${plural(findings, "finding")}` : ""),
+  el("span", { className: "cell" }, slotName(columns.slot[record])));
+  row.style.transform = `translateY(${at * ROW_HEIGHT}px)`;
+  return row;
+}
+
+function scrollToCurrent() {
+  const list = $("list");
+  const top = placeOf(currentRecord() >= 0 ? currentRecord() : firstOfTask()) * ROW_HEIGHT;
+  if (top < list.scrollTop) list.scrollTop = top;
+  else if (top + ROW_HEIGHT > list.scrollTop + list.clientHeight)
+    list.scrollTop = top + ROW_HEIGHT - list.clientHeight;
+}
+
+const firstOfTask = () => Math.max(0, columns.task.indexOf(view.task));
+
+// ---------------------------------------------------------------- what is shown
+
+// A completion in place of the active column, unless a column has its slot; or beside the others.
+function show(record, beside = false) {
+  const slot = columns.slot[record];
+  if (!view.shown.includes(slot)) {
+    const others = view.shown.filter((one) => one !== view.active || beside);
+    view.shown = [...others, slot].sort((a, b) => a - b);
+  }
+  view.task = columns.task[record];
+  view.active = slot;
+  showView();
+}
+
+function showSlots(slots, active) {
+  view.shown = [...new Set(slots)].sort((a, b) => a - b);
+  view.active = view.shown.includes(active) ? active : view.shown[0];
+  showView();
+}
+
+function closeColumn(slot) {
+  if (view.shown.length < 2) return;
+  const at = view.shown.indexOf(slot);
+  const left = view.shown.filter((one) => one !== slot);
+  showSlots(left, slot === view.active ? left[Math.min(at, left.length - 1)] : view.active);
+}
+
+// After another task or other columns.
+function showView() {
+  scrollToCurrent();
+  drawList();
+  drawDetail();
+  writeAddress();
+}
+
+function move(step) {
+  const current = currentRecord();
+  const at = placeOf(current);
+  const here = rows[at] === current;
+  moveTo(here ? at + step : step > 0 ? at + step - 1 : at + step);
+}
+
+function moveTo(place) {
+  if (rows.length) show(rows[Math.max(0, Math.min(rows.length - 1, place))]);
+}
+
+function moveTask(step) {
+  const next = step > 0
+    ? taskRows.find((task) => task > view.task)
+    : taskRows.findLast((task) => task < view.task);
+  if (next === undefined) return;
+  view.task = next;
+  showView();
+  $("detail").scrollTop = 0;
+}
+
+// Slots of the same model, decoding and number as `slot`, one for each policy: of the same seed, or
+// of the first that there is.
+function policiesBeside(slot) {
+  const [model, , seed, decoding, sample] = tables.slot[slot];
+  const found = new Map();
+  tables.slot.forEach(([m, policy, s, d, n], other) => {
+    if (m === model && d === decoding && n === sample && (!found.has(policy) || s === seed))
+      found.set(policy, other);
+  });
+  return found;
+}
+
+function toggleBase() {
+  const base = policiesBeside(view.active).get("base");
+  if (base === undefined || base === view.active) return;
+  if (view.shown.includes(base)) closeColumn(base);
+  else showSlots([...view.shown, base], view.active);
+}
+
+const showPolicies = () => showSlots(policiesBeside(view.active).values(), view.active);
+
+// ---------------------------------------------------------------- detail
+
+function drawDetail() {
+  const task = tasks[view.task];
+  const base = policiesBeside(view.active).get("base");
+  const button = (text, key, onclick, disabled = false) =>
+    el("button", { type: "button", ariaKeyShortcuts: key, title: `key: ${key}`, onclick, disabled }, text);
+  const focused = document.activeElement.dataset.keep;
+  $("detail").replaceChildren(
+    el("div", { className: "task" },
+      el("h2", {}, visible(task.id)),
+      button("Base beside", "b", toggleBase, base === undefined || base === view.active),
+      button("All policies", "c", showPolicies),
+      button("Previous task", "p", () => moveTask(-1)),
+      button("Next task", "n", () => moveTask(1))),
+    el("p", { className: "prompt" }, visible(task.prompt)),
+    drawOverview(),
+    el("details", {}, el("summary", {}, "Reference solution"),
+      task.setup ? el("pre", {}, visible(task.setup)) : null,
+      drawCode(task.reference, [])),
+    el("div", { className: "columns" }, view.shown.map(drawColumn)));
+  // Whoever is at a square or at a column's button stays there.
+  if (focused) document.querySelector(`[data-keep="${focused}"]`)?.focus({ preventScroll: true });
+  activate(view.active);
+  highlightFound();
+}
+
+// The task's completions as squares: a table for each model, a row for each policy and seed.
+function drawOverview() {
+  const byModel = new Map();
+  let total = 0, passed = 0;
+  tables.slot.forEach(([model, policy, seed, decoding], slot) => {
+    const record = recordAt.get(view.task * tables.slot.length + slot);
+    if (record === undefined) return;
+    const [verdict] = tables.outcome[columns.outcome[record]];
+    total++;
+    passed += verdict === "passed";
+    if (!byModel.has(model)) byModel.set(model, new Map());
+    const lines = byModel.get(model), name = policy + seedName(seed);
+    if (!lines.has(name)) lines.set(name, new Map());
+    const cells = lines.get(name);
+    if (!cells.has(decoding)) cells.set(decoding, []);
+    const label = `${slotName(slot)}: ${words(verdict)}`;
+    cells.get(decoding).push(el("button", {
+      type: "button", className: `mark ${verdict}`, title: label, ariaLabel: label,
+      tabIndex: slot === view.active ? 0 : -1, // arrow keys lead to the others
+      ariaPressed: String(view.shown.includes(slot)), data: { keep: `slot-${slot}` },
+      onclick: () => view.shown.includes(slot) ? closeColumn(slot) : show(record, true),
+    }, glyph(verdict)));
+  });
+  const drawn = [...byModel].map(([model, lines]) => {
+    const decodings = [...new Set([...lines.values()].flatMap((cells) => [...cells.keys()]))];
+    const head = el("tr", {}, el("td"), decodings.map((name) => el("th", { scope: "col" }, name)));
+    return el("table", {}, el("caption", {}, model), el("thead", {}, head),
+      el("tbody", {}, [...lines].map(([name, cells]) => el("tr", {}, el("th", { scope: "row" }, name),
+        decodings.map((one) => el("td", {}, el("div", { className: "squares" }, cells.get(one) ?? [])))))));
+  });
+  const details = el("details", { className: "overview", open: overviewOpen },
+    el("summary", {}, `${plural(total, "completion")} of this task, ${number(passed)} passed`),
+    el("div", { className: "tables", onkeydown: moveBetweenSquares }, drawn));
+  details.ontoggle = () => { overviewOpen = details.open; };
+  const buttons = details.querySelectorAll("button");
+  if (buttons.length && ![...buttons].some((one) => one.tabIndex === 0)) buttons[0].tabIndex = 0;
+  return details;
+}
+
+function moveBetweenSquares(event) {
+  const squares = [...event.currentTarget.querySelectorAll("button")];
+  const here = event.target, at = squares.indexOf(here);
+  let next;
+  if (event.key === "ArrowRight") next = squares[at + 1];
+  else if (event.key === "ArrowLeft") next = squares[at - 1];
+  else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+    const { left, top } = here.getBoundingClientRect();
+    const ways = squares.map((one) => {
+      const box = one.getBoundingClientRect();
+      const down = event.key === "ArrowDown" ? box.top - top : top - box.top;
+      return down > 4 ? down * 4 + Math.abs(box.left - left) : Infinity;
+    });
+    const best = Math.min(...ways);
+    if (best < Infinity) next = squares[ways.indexOf(best)];
+  } else return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (!next) return;
+  here.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}
+
+function drawColumn(slot) {
+  const [model, policy, seed, decoding, sample] = tables.slot[slot];
+  const record = recordAt.get(view.task * tables.slot.length + slot);
+  const column = el("article", {
+    className: "column", ariaLabel: slotName(slot), data: { slot },
+    onclick: () => activate(slot), onfocusin: () => activate(slot),
+  });
+  const head = el("header", {}, el("h3", {}, `${model} ${policy} `,
+    el("span", { className: "muted" }, `${decoding} ${sample}${seedName(seed)}`)));
+  if (view.shown.length > 1)
+    head.append(el("button", {
+      type: "button", className: "close", ariaLabel: `Close ${slotName(slot)}`, title: "close (key: x)",
+      data: { keep: `close-${slot}` },
+      onclick: (event) => { event.stopPropagation(); closeColumn(slot); },
+    }, "×"));
+  column.append(head);
+  if (record === undefined) {
+    column.append(el("div", { className: "missing" }, "There is no such completion of this task."));
+    return column;
+  }
+  const [verdict, error, message, output] = tables.outcome[columns.outcome[record]];
+  const [tokens, finish] = tables.length[columns.length[record]];
+  const results = tables.results[columns.results[record]];
+  const findings = tables.findings[columns.findings[record]];
+  const code = tables.code[columns.code[record]];
+  const frame = tables.frame[columns.frame[record]];
+  const hacks = tables.hacks[columns.hacks[record]];
+  const passed = results.filter(([one]) => one === "passed").length;
+  const facts = [
+    `${passed}/${tasks[view.task].tests.length} tests`,
+    findings.length ? plural(findings.length, "Ruff finding") : "no Ruff findings",
+    tokens === null ? null : plural(tokens, "token"),
+    finish === "length" ? "cut at the limit" : null,
+  ].filter((fact) => fact !== null);
+  head.append(el("p", {}, mark(verdict), " ",
+    el("span", { className: `verdict ${verdict}` }, words(verdict), error ? visible(` (${error})`) : "")),
+  el("p", { className: "muted" }, facts.join(" · ")));
+  if (hacks.length) head.append(el("p", {}, hacks.map((hack) => el("span", { className: "hack" }, visible(words(hack))))));
+  column.append(
+    code === null
+      ? el("div", { className: "missing" }, "No code was found in this completion.")
+      : el("div", { className: "code" }, drawCode(columns.code[record], findings)));
+  const more = el("div", {});
+  if (message) more.append(el("h4", {}, "Message"), el("pre", { className: "message" }, visible(message)));
+  more.append(el("h4", {}, "Tests"), drawTests(tasks[view.task].tests, results));
+  if (output) more.append(el("h4", {}, "Standard output"), el("pre", {}, visible(output)));
+  more.append(el("details", {}, el("summary", {}, "The completion as it was written"),
+    el("pre", {}, visible(frame.length > 1 ? frame.join(code) : frame[0]))));
+  column.append(more);
+  return column;
+}
+
+function drawTests(tests, results) {
+  return el("ul", { className: "tests" }, tests.map((test, i) => {
+    const [verdict, whole] = results[i] ?? ["missing", false];
+    return el("li", {}, mark(verdict, i < results.length ? words(verdict) : "not run"),
+      el("pre", {}, visible(test), whole ? el("span", { className: "muted" }, "  (run whole)") : ""));
+  }));
+}
+
+// Lines with colours, and under each its findings.
+function drawCode(entry, findings) {
+  const lines = codeLines(tables.code[entry], marks[entry]);
+  const block = el("pre", {});
+  lines.forEach((parts, i) => {
+    const here = findings.filter(([, , line]) => Math.min(Math.max(line, 1), lines.length) === i + 1);
+    const worst = ["error", "warning", "info"].find((level) => here.some(([, one]) => one === level));
+    block.append(el("span", { className: `line ${worst ?? ""}`, data: { line: i + 1 } }, parts));
+    for (const [rule, level, , column, message] of here)
+      block.append(el("span", { className: `finding ${level}`, title: `${level}, column ${column}` },
+        el("b", {}, rule), " ", visible(message)));
+  });
+  return block;
+}
+
+function codeLines(code, runs) {
+  const lines = [[]];
+  let at = 0;
+  for (const [, kind, length] of runs.matchAll(/([a-z.])(\d+)/g)) {
+    const run = code.slice(at, at += Number(length));
+    run.split(/\r\n|\r|\n/).forEach((part, i) => {
+      if (i) lines.push([]);
+      if (part) lines.at(-1).push(...(kind === "." ? visible(part) : [el("span", { className: kind }, visible(part))]));
+    });
+  }
+  return lines;
+}
+
+// Which column the list moves.
+function activate(slot) {
+  const changed = slot !== view.active;
+  view.active = slot;
+  for (const column of document.querySelectorAll(".column"))
+    column.classList.toggle("active", Number(column.dataset.slot) === slot);
+  if (!changed) return;
+  scrollToCurrent();
+  drawList();
+  writeAddress();
+}
+
+function activateNeighbour(step) {
+  const next = view.shown[view.shown.indexOf(view.active) + step];
+  if (next === undefined) return;
+  activate(next);
+  document.querySelector(".column.active").scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+// Marks what the search found in the text that is shown, without touching it.
+function highlightFound() {
+  if (!globalThis.Highlight) return;
+  CSS.highlights.delete("found");
+  const wanted = terms(view.query).map((term) => term.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+  if (!wanted.length) return;
+  const pattern = new RegExp(wanted.join("|"), "giu");
+  const walker = document.createTreeWalker($("detail"), NodeFilter.SHOW_TEXT);
+  const nodes = [], starts = [];
+  let text = "";
+  while (walker.nextNode()) {
+    nodes.push(walker.currentNode);
+    starts.push(text.length);
+    text += walker.currentNode.data;
+  }
+  const place = (offset, node) => {
+    while (node + 1 < nodes.length && starts[node + 1] < offset) node++;
+    return node;
+  };
+  const found = new Highlight();
+  let node = 0;
+  for (const match of text.matchAll(pattern)) {
+    const range = new Range();
+    node = place(match.index + 1, node);
+    const end = match.index + match[0].length, last = place(end, node);
+    range.setStart(nodes[node], match.index - starts[node]);
+    range.setEnd(nodes[last], end - starts[last]);
+    found.add(range);
+  }
+  CSS.highlights.set("found", found);
+}
+
+// ---------------------------------------------------------------- address
+
+const slotPath = (slot) => tables.slot[slot].join("/");
+const addressOf = (pairs) => new URLSearchParams(pairs).toString().replaceAll("%2F", "/");
+
+function writeAddress() {
+  const pairs = [];
+  if (view.query) pairs.push(["q", view.query]);
+  for (const one of facets)
+    for (const value of [...view.chosen[one.name]].sort((a, b) => a - b)) pairs.push([one.name, one.values[value]]);
+  pairs.push(["task", tasks[view.task].id]);
+  for (const slot of view.shown) pairs.push(["show", slotPath(slot)]);
+  if (view.active !== view.shown[0]) pairs.push(["active", slotPath(view.active)]);
+  try {
+    history.replaceState(null, "", `#${addressOf(pairs)}`);
+  } catch { /* Where the page is embedded, it may have no address of its own. */ }
+}
+
+// What the address does not name is as it is at first; what it names wrongly is left out.
+function readAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  view.query = $("query").value = given.get("q") ?? "";
+  for (const one of facets)
+    view.chosen[one.name] = new Set(
+      given.getAll(one.name).map((value) => one.values.indexOf(value)).filter((value) => value >= 0));
+  const slots = new Map(tables.slot.map((_, slot) => [slotPath(slot), slot]));
+  const asked = given.getAll("show").map((path) => slots.get(path)).filter((slot) => slot !== undefined);
+  const task = tasks.findIndex(({ id }) => id === given.get("task"));
+  filter();
+  const first = rows[0] ?? 0;
+  view.task = task >= 0 ? task : columns.task[first];
+  view.shown = [...new Set(asked)].sort((a, b) => a - b);
+  if (!view.shown.length) view.shown = [columns.slot[task >= 0 ? firstOfTask() : first]];
+  const active = slots.get(given.get("active"));
+  view.active = view.shown.includes(active) ? active : view.shown[0];
+  update();
+  showView();
+}
+
+// ---------------------------------------------------------------- theme
+
+function stored(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
+}
+
+function showTheme(theme) {
+  const shown = THEMES.includes(theme) ? theme : THEMES[0];
+  document.documentElement.dataset.theme = shown;
+  $("theme").textContent = `Theme: ${shown}`;
+}
+
+function nextTheme() {
+  const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
+  showTheme(next);
+  try { localStorage.setItem("theme", next); } catch { /* It lasts as long as the page. */ }
+}
+
+// ---------------------------------------------------------------- events
+
+function listen() {
+  const list = $("list");
+  let waiting = 0;
+  $("query").oninput = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { view.query = $("query").value; update(); }, SEARCH_DELAY);
+  };
+  list.onclick = (event) => {
+    const row = event.target.closest(".row");
+    if (!row) return;
+    const record = Number(row.dataset.record);
+    show(record, (event.ctrlKey || event.metaKey) && columns.task[record] === view.task);
+  };
+  let drawing = false;
+  const redraw = () => {
+    if (drawing) return;
+    drawing = true;
+    requestAnimationFrame(() => { drawing = false; drawList(); });
+  };
+  list.onscroll = redraw;
+  new ResizeObserver(redraw).observe(list);
+  $("theme").onclick = nextTheme;
+  $("skip").onclick = () => list.focus();
+  $("help-open").onclick = () => $("help").showModal();
+  $("filters-toggle").onclick = () => openFilters(!document.body.classList.contains("filtering"));
+  addEventListener("hashchange", readAddress);
+  addEventListener("keydown", onKey);
+}
+
+// In a narrow window the filters lie over the list.
+function openFilters(open) {
+  open &&= $("filters-toggle").checkVisibility();
+  document.body.classList.toggle("filtering", open);
+  $("filters-toggle").ariaExpanded = String(open);
+}
+
+const KEYS = {
+  "/": () => { $("query").focus(); $("query").select(); },
+  f: () => { openFilters(true); $("filters").querySelector("input")?.focus(); },
+  l: () => $("list").focus(),
+  j: () => move(1),
+  k: () => move(-1),
+  n: () => moveTask(1),
+  p: () => moveTask(-1),
+  b: toggleBase,
+  c: showPolicies,
+  "[": () => activateNeighbour(-1),
+  "]": () => activateNeighbour(1),
+  x: () => closeColumn(view.active),
+  r: clearFilters,
+  t: nextTheme,
+  "?": () => $("help").showModal(),
+};
+const LIST_KEYS = {
+  ArrowDown: () => move(1),
+  ArrowUp: () => move(-1),
+  PageDown: () => move(Math.floor($("list").clientHeight / ROW_HEIGHT)),
+  PageUp: () => move(-Math.floor($("list").clientHeight / ROW_HEIGHT)),
+  Home: () => moveTo(0),
+  End: () => moveTo(rows.length - 1),
+};
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
+  const typing = event.target.id === "query";
+  let action = typing ? undefined : KEYS[event.key];
+  if (event.target.id === "list" || (typing && ["ArrowDown", "ArrowUp"].includes(event.key)))
+    action ??= LIST_KEYS[event.key];
+  if (event.key === "Escape") action = onEscape;
+  if (!action) return;
+  event.preventDefault();
+  action(event);
+}
+
+function onEscape(event) {
+  if (event.target.matches("input") || document.body.classList.contains("filtering")) {
+    openFilters(false);
+    $("list").focus();
+  } else if (view.shown.length > 1) showSlots([view.active], view.active);
+}
