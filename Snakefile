@@ -73,6 +73,9 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
     include: "workflow/rules/containers.smk"
 
 
+attach(workflow)
+
+
 onstart:
     start_alone()
     log_plan(workflow)

@@ -23,6 +23,7 @@ from rlvf.config import (
     TablesSettings,
     TrainSettings,
     load_config,
+    parse_config,
     parse_settings,
 )
 from rlvf.errors import RlvfError
@@ -46,7 +47,12 @@ _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one sub-command. Returns the exit status: 1 after one line that says what is wrong."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, further = parser.parse_known_args(arguments)
+    if options.run is _why:
+        options.snakemake = [text for text in further if text != "--"]
+    elif further:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     # What libraries tell their developers about coming versions; ours are pinned.
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
@@ -198,6 +204,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--gpus", type=_positive(int), default=1, help="how many run at the same time (default: 1)"
     )
+
+    sub = stage(
+        "why",
+        _why,
+        "Say what a run of Snakemake would redo, and because of what: files, keys of the "
+        "configuration, code, versions of packages. Runs nothing.",
+    )
+    sub.usage = "rlvf why [SNAKEMAKE ARGUMENT ...], for instance: rlvf why --profile mini"
 
     sub = stage("usage", _usage, "Compare what jobs used with what they asked for.")
     sub.add_argument(
@@ -441,6 +455,24 @@ def _plan(options: argparse.Namespace) -> None:
 
     config = load_config(*options.config)
     print(show_plan(config, options.gpus, os.cpu_count() or 1), end="")
+
+
+def _why(options: argparse.Namespace) -> None:
+    from rlvf.analysis.plan import job_key, job_seconds, wall_time
+    from rlvf.watching.dry_run import dry_run
+    from rlvf.watching.why import total, why
+
+    run = dry_run(options.snakemake)
+    seconds, wall = {}, ""
+    if run.jobs:
+        config = parse_config(run.config, "the configuration")
+        try:
+            planned = {job_key(one.job) for one in run.jobs}
+            seconds = {key: s for key, s in job_seconds(config).items() if key in planned}
+            wall = wall_time(config, seconds, gpus=1, cores=os.cpu_count() or 1)
+        except RlvfError as error:
+            wall = f"Their time is unknown: {error}"
+    print("\n\n".join(filter(None, [why(run, seconds), total(run, seconds, wall)])))
 
 
 def _usage(options: argparse.Namespace) -> None:
