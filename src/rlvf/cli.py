@@ -460,19 +460,20 @@ def _plan(options: argparse.Namespace) -> None:
 def _why(options: argparse.Namespace) -> None:
     from rlvf.analysis.plan import job_key, job_seconds, wall_time
     from rlvf.watching.dry_run import dry_run
-    from rlvf.watching.why import total, why
+    from rlvf.watching.why import why
 
     run = dry_run(options.snakemake)
     seconds, wall = {}, ""
     if run.jobs:
         config = parse_config(run.config, "the configuration")
         try:
-            planned = {job_key(one.job) for one in run.jobs}
-            seconds = {key: s for key, s in job_seconds(config).items() if key in planned}
-            wall = wall_time(config, seconds, gpus=1, cores=os.cpu_count() or 1)
+            known = job_seconds(config)
+            planned = {job_key(job): job.id for job in run.planned if job_key(job) in known}
+            seconds = {number: known[key] for key, number in planned.items()}
+            wall = wall_time({key: known[key] for key in planned}, config, 1, os.cpu_count() or 1)
         except RlvfError as error:
-            wall = f"Their time is unknown: {error}"
-    print("\n\n".join(filter(None, [why(run, seconds), total(run, seconds, wall)])))
+            wall = f"Their time is not known: {error}"
+    print(why(run, seconds, wall))
 
 
 def _usage(options: argparse.Namespace) -> None:

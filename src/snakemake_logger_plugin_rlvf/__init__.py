@@ -26,7 +26,6 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
 from rlvf.files import atomic_writer
-
 from rlvf.watching.events import (
     AnyEvent,
     Begun,
@@ -58,7 +57,7 @@ _CULPRIT = re.compile(r"^Error in rule \w+:\n(?: {4}.*\n)*? {4}log: (\S+)", re.M
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    explain: Optional[Path] = field(  # noqa: UP045: Snakemake reads the annotation
+    explain: Optional[Path] = field(  # noqa: UP045 Snakemake reads it
         default=None,
         metadata={"help": "File for what a dry run would run, and why (for `rlvf why`)"},
     )

@@ -1,5 +1,8 @@
 """What Snakemake has planned, read from its own objects."""
 
+from collections.abc import Iterable
+
+from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
 from snakemake.settings.types import RerunTrigger
 
 from rlvf.watching.dry_run import DryRun, Environment, ExplainedJob
@@ -53,39 +56,52 @@ class _Reading:
 
     async def explain(self, job, planned: PlannedJob) -> ExplainedJob:
         reason = self.dag.reason(job)
-        incomplete = [str(path) for path in await self.records.incomplete(job)]
-        missing = [str(path) async for path in job.missing_output(job.output)]
         records = [record for path in job.output if (record := self.records.metadata(path))]
-        found = ExplainedJob(
+        missing = [path async for path in job.missing_output(job.output)]
+        incomplete = await self.records.incomplete(job)
+        updated = await self._updated(job, reason)
+        compared = {path for record in records for path in record.input_checksums or ()}
+        added, removed = self._inputs(job, records)
+        params = self._params(job)
+        return ExplainedJob(
             job=planned,
             recorded=bool(records),
+            # Snakemake forces what is incomplete, too.
             forced=reason.forced and not incomplete,
-            missing=missing,
-            incomplete=incomplete,
+            missing=_texts(missing),
+            incomplete=_texts(incomplete),
+            changed=_texts(updated & compared),
+            newer=_texts(updated - compared),
+            inputs_added=_texts(added),
+            inputs_removed=_texts(removed),
+            params_before=_texts(params.only_old),
+            params_now=_texts(params.only_new),
+            command=self._command(job),
+            environment=self._environment(job, records),
         )
-        if not records:
-            return found
-        for path in await self._updated(job, reason):
-            compared = any(path in (record.input_checksums or ()) for record in records)
-            (found.changed if compared else found.newer).append(str(path))
-        if RerunTrigger.INPUT in self.triggers and any(self.records.input_changed(job)):
-            before = {path for record in records for path in record.input or ()}
-            found.inputs_removed = sorted(before - set(job.input))
-            # What is made first is new, too: that follows from the jobs that make it.
-            found.inputs_added = sorted(set(job.input) - before - self._made(job))
-        if RerunTrigger.PARAMS in self.triggers:
-            params = self.records.params_changed(job)
-            found.params_before, found.params_now = sorted(params.only_old), sorted(params.only_new)
-        if RerunTrigger.CODE in self.triggers and any(self.records.code_changed(job)):
-            found.command = str(job.rule.snakefile)
-        if RerunTrigger.SOFTWARE_ENV in self.triggers and any(
-            self.records.software_stack_changed(job)
-        ):
-            before = records[0].container_img_url
-            found.environment = Environment(before=before, now=job.container_img_url)
-        return found
 
-    async def _updated(self, job, reason) -> list:
+    def _inputs(self, job, records) -> tuple[set, set]:
+        """Those that are new, but for those that are made first, and those that are gone."""
+        if RerunTrigger.INPUT not in self.triggers or not any(self.records.input_changed(job)):
+            return set(), set()
+        before = {path for record in records for path in record.input or ()}
+        return set(job.input) - before - self._made(job), before - set(job.input)
+
+    def _params(self, job) -> ParamsChange:
+        tracked = RerunTrigger.PARAMS in self.triggers
+        return self.records.params_changed(job) if tracked else NO_PARAMS_CHANGE
+
+    def _command(self, job) -> str | None:
+        tracked = RerunTrigger.CODE in self.triggers
+        return str(job.rule.snakefile) if tracked and any(self.records.code_changed(job)) else None
+
+    def _environment(self, job, records) -> Environment | None:
+        changed = self.records.software_stack_changed(job)
+        if RerunTrigger.SOFTWARE_ENV not in self.triggers or not any(changed):
+            return None
+        return Environment(before=records[0].container_img_url, now=job.container_img_url)
+
+    async def _updated(self, job, reason) -> set:
         """The inputs, but for those that are made first, that are not what was used before."""
         found = reason.updated_input - reason.updated_input_run
         oldest = await job.output_mintime
@@ -99,9 +115,13 @@ class _Reading:
                     )
                     if not same:
                         found.add(path)
-        return sorted(found)
+        return found
 
     def _made(self, job) -> set:
         """The inputs that are made first."""
         dependencies = self.dag.dependencies[job].items()
         return {path for need, paths in dependencies if self.dag.needrun(need) for path in paths}
+
+
+def _texts(found: Iterable[str]) -> list[str]:
+    return sorted(map(str, found))

@@ -37,6 +37,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from rlvf.analysis.text import NOTHING, duration, short_number, text_table
 from rlvf.analysis.usage import Job, read_jobs
@@ -131,8 +132,14 @@ class PlannedJob:
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
-def job_key(job: Job | PlannedJob) -> Key:
-    """What names a job; also of other records of jobs that have a rule and wildcards."""
+class Named(Protocol):
+    """A job, by whomever it is told of."""
+
+    rule: str
+    wildcards: dict[str, str]
+
+
+def job_key(job: Named) -> Key:
     return job.rule, tuple(sorted(job.wildcards.items()))
 
 
@@ -248,7 +255,7 @@ def plan(config: Config) -> list[Row]:
 
 
 def job_seconds(config: Config) -> dict[Key, float]:
-    """What each job of a configuration takes, by its rule and wildcards.
+    """What each job of a configuration takes.
 
     Raises:
         RlvfError: as `plan`.
@@ -257,18 +264,18 @@ def job_seconds(config: Config) -> dict[Key, float]:
     return dict(zip(map(job_key, jobs), _estimates(jobs, config)[0], strict=True))
 
 
-def wall_time(config: Config, seconds: Mapping[Key, float], gpus: int, cores: int) -> str:
+def wall_time(seconds: Mapping[Key, float], config: Config, gpus: int, cores: int) -> str:
     """How long these jobs take with so many GPUs or, where none of them asks for one, cores."""
     longest: dict[str, float] = defaultdict(float)
-    gpu_seconds = core_seconds = 0.0
+    on_gpus = on_cores = 0.0
     for (rule, _), taken in seconds.items():
         longest[rule] = max(longest[rule], taken)
-        of_rule = _devices(rule, config)
-        gpu_seconds += taken * of_rule[0]
-        core_seconds += taken * of_rule[1]
+        held = _devices(rule, config)
+        on_gpus += taken * held[0]
+        on_cores += taken * held[1]
     path = sum(max(longest[rule] for rule in rules) for rules in _CHAIN)
-    shared = gpu_seconds / gpus if gpu_seconds else core_seconds / cores
-    count, device = (gpus, "GPU") if gpu_seconds else (cores, "core")
+    shared = on_gpus / gpus if on_gpus else on_cores / cores
+    count, device = (gpus, "GPU") if on_gpus else (cores, "core")
     plural = "s" if count > 1 else ""
     return f"Wall time with {count} {device}{plural}: about {duration(max(path, shared))}."
 
@@ -477,7 +484,7 @@ def show_plan(config: Config, gpus: int, cores: int) -> str:
     total = [str(sum(row.jobs for row in rows)), "", ""]
     total += [_hours(gpu_hours), _hours(core_hours), _size(disk)]
     table = text_table(header, [*shown, ["total", "", "", *total]], text_columns=3)
-    lines = [wall_time(config, job_seconds(config), gpus, cores)]
+    lines = [wall_time(job_seconds(config), config, gpus, cores)]
     lines += [text for row in rows if (text := _over_limit(row, config))]
     return table + "\n" + "\n".join(lines) + "\n" + NOTE
 

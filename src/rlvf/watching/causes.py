@@ -3,9 +3,10 @@ the configuration, which version. Only what concerns the job itself; that it fol
 one is not said here."""
 
 import ast
+import itertools
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,47 +16,38 @@ CELL = ("study", "model", "policy", "seed")
 
 
 class Cause(NamedTuple):
-    """`kind` is one of KINDS; of some kinds there is nothing more to say."""
+    """`kind` is one of those below; of some there is nothing more to say."""
 
     kind: str
     what: str = ""
 
 
+FORCED = "asked for on Snakemake's command line"
+NEVER_MADE = "never made"
+MISSING = "missing"
+INCOMPLETE = "incomplete, a run was cut off while it made them"
+CHANGED = "changed"
+NEWER = "newer than what was made of it"
+REMOVED = "no longer read"
+ADDED = "not read before"
+SETTING = "setting"
+CODE = "code changed"
+CODE_REMOVED = "code no longer used"
+CODE_ADDED = "code not used before"
+PACKAGE = "package"
+COMMAND = "another command in"
+CONTAINER = "container"
+
 # In the order in which they are told.
-KINDS = (
-    "asked for on the command line of Snakemake",
-    "never made",
-    "missing",
-    "incomplete, since the run that made it was cut off",
-    "changed",
-    "newer than what was made from it",
-    "no longer read",
-    "now read, too",
-    "setting",
-    "code changed in",
-    "code no longer used in",
-    "code now used in",
-    "package",
-    "another command in",
-    "another container",
-)
-(
-    FORCED,
-    NEVER_MADE,
-    MISSING,
-    INCOMPLETE,
-    CHANGED,
-    NEWER,
-    REMOVED,
-    ADDED,
-    SETTING,
-    CODE,
-    CODE_REMOVED,
-    CODE_ADDED,
-    PACKAGE,
-    COMMAND,
-    CONTAINER,
-) = KINDS
+_KINDS = [FORCED, NEVER_MADE, MISSING, INCOMPLETE, CHANGED, NEWER, REMOVED, ADDED, SETTING, CODE]
+_KINDS += [CODE_REMOVED, CODE_ADDED, PACKAGE, COMMAND, CONTAINER]
+# What is told of these needs no further word.
+SAID_ALONE = {SETTING, PACKAGE, CONTAINER}
+
+
+def in_order(found: Iterable[Cause]) -> list[Cause]:
+    return sorted(found, key=lambda cause: (_KINDS.index(cause.kind), cause.what))
+
 
 # A rule's slice of the configuration (see Config's, and the rules' params) in the configuration's
 # own terms: the section for each part of the slice, "" being the slice itself. Other parts have
@@ -87,10 +79,9 @@ _LONGEST_VALUE = 60
 _ABSENT = object()
 
 
-def causes(explained: ExplainedJob, config: Mapping[str, Any]) -> list[Cause]:
-    """Why a job would run even if no other did, in order; empty if it only follows from others."""
-    found = set(_causes(explained, config))
-    return sorted(found, key=lambda cause: (KINDS.index(cause.kind), cause.what))
+def causes(explained: ExplainedJob, config: Mapping[str, Any]) -> set[Cause]:
+    """Why a job would run even if no other did; empty if it only follows from others."""
+    return set(_causes(explained, config))
 
 
 def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Cause]:
@@ -115,7 +106,7 @@ def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Caus
         yield Cause(COMMAND, _relative(explained.command))
     if explained.environment:
         before, now = explained.environment.before, explained.environment.now
-        yield Cause(CONTAINER, f"{before or 'none'} -> {now or 'none'}")
+        yield Cause(CONTAINER, _change("container", before, now))
 
 
 def _folder(explained: ExplainedJob, config: Mapping[str, Any]) -> str:
@@ -171,7 +162,7 @@ def _options(text: str) -> dict[str, Any]:
     """By option its first value, or, where it is there several times, these."""
     found: dict[str, list] = {}
     words = shlex.split(text)
-    for word, value in zip(words, words[1:], strict=False):
+    for word, value in itertools.pairwise(words):
         if word.startswith("--"):
             value = json.loads(value) if value.startswith("{") else value
             found.setdefault(word.removeprefix("--"), []).append(value)
@@ -213,7 +204,7 @@ def _settings(
         section = sections.get("")
         if section is None and keys[0] in sections:
             section, inner = sections[keys[0]], keys[1:]
-        named = (section or "").format(slice=now, **names)
+        named = (section or "").format(slice={**before, **now}, **names)
         yield Cause(SETTING, _change(".".join(filter(None, [named, *inner])), old, new))
 
 
@@ -228,16 +219,22 @@ def _differences(before: Any, now: Any) -> Iterator[tuple[tuple[str, ...], Any, 
 
 
 def _change(key: str, before: Any, now: Any) -> str:
-    """A section that comes or goes as a whole is not spelt out."""
-    if isinstance(before, dict) or isinstance(now, dict):
-        before, now = (
-            "used" if isinstance(value, dict) else "not used" for value in (before, now)
-        )
+    if any(isinstance(value, dict) for value in (before, now)):  # comes or goes as a whole
+        before, now = ("used" if isinstance(value, dict) else "not used" for value in (before, now))
+    if any(isinstance(value, list) and _has_mappings(value) for value in (before, now)):
+        return f"{key}: changed"
     return f"{key}: {_short(before)} -> {_short(now)}"
+
+
+def _has_mappings(values: list) -> bool:
+    return any(isinstance(value, dict) for value in values)
 
 
 def _short(value: Any) -> str:
     if value is _ABSENT or value is None:
         return "none"
-    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, list):
+        text = f"[{', '.join(map(str, value))}]"
+    else:
+        text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."

@@ -34,14 +34,14 @@ class ExplainedJob(Record):
     forced: bool
     missing: list[str]
     incomplete: list[str]
-    changed: list[str] = []
-    newer: list[str] = []
-    inputs_added: list[str] = []
-    inputs_removed: list[str] = []
-    params_before: list[str] = []
-    params_now: list[str] = []
-    command: str | None = None
-    environment: Environment | None = None
+    changed: list[str]
+    newer: list[str]
+    inputs_added: list[str]
+    inputs_removed: list[str]
+    params_before: list[str]
+    params_now: list[str]
+    command: str | None
+    environment: Environment | None
 
 
 class DryRun(Record):
@@ -52,6 +52,10 @@ class DryRun(Record):
     total: int
     unrecorded: int
     jobs: list[ExplainedJob]
+
+    @property
+    def planned(self) -> list[PlannedJob]:
+        return [explained.job for explained in self.jobs]
 
 
 def dry_run(arguments: Sequence[str]) -> DryRun:

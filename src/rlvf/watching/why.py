@@ -1,190 +1,201 @@
-"""What a run would do and because of what, for `rlvf why`: each cause once, with the cells and
+"""What a run would do and because of what, for `rlvf why`: each cause once, with the cells and the
 shared steps that it makes run again."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
-from rlvf.watching.causes import CELL, KINDS, NEVER_MADE, PACKAGE, SETTING, Cause, causes
-from rlvf.watching.dry_run import DryRun, ExplainedJob
+from rlvf.watching.causes import CELL, NEVER_MADE, SAID_ALONE, Cause, causes, in_order
+from rlvf.watching.dry_run import DryRun
+from rlvf.watching.events import PlannedJob
 from rlvf.watching.run import duration
-
-# By rule and sorted wildcards, what jobs are taken to need.
-Seconds = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 
 _MOST_FILES, _MOST_LINES = 4, 12
 _UNKNOWN = """\
-Not known beforehand: whether the new products will differ from the old ones. What follows from a
-job runs after it in either case."""
+Not known beforehand: whether the products will differ from the present ones. What follows from a
+job is made again in either case."""
 
 
 @dataclass
 class _Unit:
-    """Jobs that are told of together: those of a cell, those of a study as a whole, or one that
-    several share. `causes` are their own, `direct` the jobs that have any, `after` the jobs of
-    other units that they need."""
+    """Jobs that are told of together: those of a cell, those that a study needs once, or a single
+    one that several share. `causes` are their own, `direct` the jobs that have any, `after` the
+    jobs of other units that they need, `also` those of these that have other causes."""
 
     label: tuple[str, ...]
-    jobs: list[ExplainedJob] = field(default_factory=list)
-    causes: tuple[Cause, ...] = ()
+    jobs: list[PlannedJob] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
     direct: set[int] = field(default_factory=set)
-    after: list[ExplainedJob] = field(default_factory=list)
+    after: list[PlannedJob] = field(default_factory=list)
+    also: list[PlannedJob] = field(default_factory=list)
 
     @property
-    def cell(self) -> bool:
+    def is_cell(self) -> bool:
         return len(self.label) == len(CELL)
 
     @property
-    def rules(self) -> tuple[tuple[tuple[str, int], ...], ...]:
-        """The rules with causes of their own and those that follow, and how many jobs of each."""
-        found = ([], [])
-        for one in self.jobs:
-            found[one.job.id not in self.direct].append(one.job.rule)
-        return tuple(tuple(Counter(rules).items()) for rules in found)
-
-
-def why(run: DryRun, seconds: Seconds) -> str:
-    """All that a run would do, entry by entry: causes, the cells or steps that have them, their
-    jobs. Without the sum; see `total`."""
-    if not run.jobs:
-        return f"Nothing to be done: all {run.total} jobs' products are there and up to date."
-    units = _units(run)
-    entries: dict[tuple, list[_Unit]] = defaultdict(list)
-    summaries = []
-    for unit in units:
-        if not unit.cell and any(_names_cell(one) for one in unit.after):
-            summaries.append(unit)
-        else:
-            entries[unit.causes or tuple(_titles(unit.after))].append(unit)
-    parts = [_entry(key, members, seconds) for key, members in entries.items()]
-    said = {cause for key in entries for cause in key if isinstance(cause, Cause)}
-    parts += [_summary(unit, said, seconds) for unit in summaries]
-    return "\n\n".join(parts)
-
-
-def total(run: DryRun, seconds: Seconds, wall: str) -> str:
-    """The sum of all, `wall` being the time that it takes, and what cannot be known."""
-    lines = []
-    if run.jobs:
-        lines.append(f"In all {_amount(run.jobs, seconds)} of {run.total}. {wall}")
-        lines.append(_UNKNOWN)
-    if run.unrecorded:
-        lines.append(
-            f"Of {run.unrecorded} jobs .snakemake does not know how their products were made; they "
-            "count as up to date, whatever has changed."
+    def rules(self) -> str:
+        """`train, 2 lint; then 2 generate, 2 execute, measure`: first those with causes."""
+        direct = Counter(job.rule for job in self.jobs if job.id in self.direct)
+        others = Counter(job.rule for job in self.jobs if job.id not in self.direct)
+        return "; then ".join(
+            ", ".join(rule if count == 1 else f"{count} {rule}" for rule, count in counts.items())
+            for counts in (direct, others)
+            if counts
         )
-    return "\n".join(lines)
+
+
+def why(run: DryRun, seconds: Mapping[int, float], wall: str) -> str:
+    """The whole answer. `seconds` is what jobs take, by their ids, as far as that is known; `wall`
+    says how long all of them take."""
+    return "\n\n".join(filter(None, [*_entries(run, seconds), _end(run, seconds, wall)]))
+
+
+def _entries(run: DryRun, seconds: Mapping[int, float]) -> list[str]:
+    by_cause: dict[tuple, list[_Unit]] = defaultdict(list)
+    following: dict[tuple, list[_Unit]] = defaultdict(list)
+    summaries = []
+    for unit in _units(run):
+        if not unit.is_cell and any(_is_of_cell(job) for job in unit.after):
+            summaries.append(unit)
+        elif unit.causes:
+            by_cause[tuple(unit.causes)].append(unit)
+        else:
+            following[tuple(sorted({job.rule for job in unit.after}))].append(unit)
+    entries = []
+    for found, units in by_cause.items():
+        if found != (Cause(NEVER_MADE),):
+            inside = {job.id for unit in units for job in unit.jobs}
+            for unit in units:
+                unit.also = [job for job in unit.after if job.id not in inside]
+        entries.append([*_lines(found), *_told(units, seconds)])
+    for units in following.values():
+        after = [job for unit in units for job in unit.after]
+        entries.append([f"follows from {_titles(after)}", *_told(units, seconds)])
+    said = {cause for found in by_cause for cause in found}
+    for unit in summaries:
+        further = _lines(cause for cause in unit.causes if cause not in said)
+        unit.direct = set()
+        entries.append([*further, "follows from these cells", *_told([unit], seconds)])
+    return ["\n".join(lines) for lines in entries]
 
 
 def _units(run: DryRun) -> list[_Unit]:
     """In an order in which they could be run."""
-    by_id = {one.job.id: one for one in run.jobs}
-    needs = {one.job.id: [n for n in one.job.needs if n in by_id] for one in run.jobs}
+    jobs = {job.id: job for job in run.planned}
+    own = {one.job.id: causes(one, run.config) for one in run.jobs}
     units: dict[tuple, _Unit] = {}
-    for number in _in_order(by_id, needs):
-        one = by_id[number]
-        unit = units.setdefault(_key(one), _Unit(_label(one)))
-        unit.jobs.append(one)
-        unit.after += [
-            by_id[need] for need in needs[number] if _key(by_id[need]) != _key(one)
-        ]
-        if own := causes(one, run.config):
-            unit.direct.add(number)
-            unit.causes = tuple(dict.fromkeys([*unit.causes, *own]))
-    for unit in units.values():
-        unit.causes = tuple(
-            sorted(unit.causes, key=lambda cause: (KINDS.index(cause.kind), cause.what))
-        )
+    for job in _by_stages(jobs):
+        unit = units.setdefault(_unit_of(job), _Unit(_label(job)))
+        unit.jobs.append(job)
+        needs = [jobs[need] for need in job.needs]
+        unit.after += [need for need in needs if _unit_of(need) != _unit_of(job)]
+        unit.causes = in_order({*unit.causes, *own[job.id]})
+        if own[job.id]:
+            unit.direct.add(job.id)
     return list(units.values())
 
 
-def _in_order(by_id: Mapping[int, ExplainedJob], needs: Mapping[int, list[int]]) -> list[int]:
-    """By stages, and within these by name."""
+def _by_stages(jobs: Mapping[int, PlannedJob]) -> list[PlannedJob]:
+    """Rules in an order in which they could be run, and the jobs of each by name."""
     depth: dict[int, int] = {}
-    for number in TopologicalSorter(needs).static_order():
-        depth[number] = 1 + max((depth[need] for need in needs[number]), default=0)
-    last: dict[str, int] = {}
-    for number, one in by_id.items():
-        last[one.job.rule] = max(last.get(one.job.rule, 0), depth[number])
-    def place(number: int) -> tuple:
-        one = by_id[number]
-        return last[one.job.rule], one.job.rule, _label(one)
-
-    return sorted(by_id, key=place)
+    for number in TopologicalSorter({job.id: job.needs for job in jobs.values()}).static_order():
+        depth[number] = 1 + max((depth[need] for need in jobs[number].needs), default=0)
+    stage: dict[str, int] = defaultdict(int)
+    for number, job in jobs.items():
+        stage[job.rule] = max(stage[job.rule], depth[number])
+    return sorted(jobs.values(), key=lambda job: (stage[job.rule], job.rule, _label(job)))
 
 
-def _names_cell(one: ExplainedJob) -> bool:
-    return set(CELL) <= set(one.job.wildcards)
+def _is_of_cell(job: PlannedJob) -> bool:
+    return set(CELL) <= set(job.wildcards)
 
 
-def _label(one: ExplainedJob) -> tuple[str, ...]:
-    wildcards = one.job.wildcards
-    names = CELL if _names_cell(one) else wildcards
-    return tuple(f"seed{wildcards[name]}" if name == "seed" else wildcards[name] for name in names)
+def _label(job: PlannedJob) -> tuple[str, ...]:
+    names = CELL if _is_of_cell(job) else job.wildcards
+    return tuple(
+        f"seed{value}" if name == "seed" else value
+        for name, value in ((name, job.wildcards[name]) for name in names)
+    )
 
 
-def _key(one: ExplainedJob) -> tuple[str, ...]:
-    shared = not _names_cell(one) and list(one.job.wildcards) != ["study"]
-    return (*_label(one), one.job.rule if shared else "")
+def _unit_of(job: PlannedJob) -> tuple:
+    alone = not _is_of_cell(job) and list(job.wildcards) != ["study"]
+    return _label(job), job.rule if alone else None
 
 
 # ---------------------------------------------------------------- to read
 
 
-def _entry(key: Sequence[Cause | str], members: list[_Unit], seconds: Seconds) -> str:
-    if isinstance(key[0], Cause):
-        lines = _cause_lines(key)
+def _told(units: list[_Unit], seconds: Mapping[int, float]) -> list[str]:
+    """Lines that name units and their jobs, equal ones together."""
+    equal: dict[tuple, list[_Unit]] = defaultdict(list)
+    for unit in units:
+        also = tuple(sorted({job.rule for job in unit.also}))
+        equal[len(unit.label), unit.rules, also].append(unit)
+    lines = []
+    for (_, rules, _), found in equal.items():
+        names = ", ".join(_folded(unit.label for unit in found))
+        amount = _amount([job for unit in found for job in unit.jobs], seconds)
+        if found[0].is_cell:
+            several = f"{len(found)} cells: " if len(found) > 1 else ""
+            each = " each" if several else ""
+            lines += [f"  {several}{names}", f"    {rules}{each}: {amount}"]
+        else:
+            lines.append(f"  {rules} of {names}: {amount}")
+        if also := _titles(job for unit in found for job in unit.also):
+            lines.append(f"    follows from {also}, too")
+    return lines
+
+
+def _end(run: DryRun, seconds: Mapping[int, float], wall: str) -> str:
+    if run.jobs:
+        amount = _amount(run.planned, seconds)
+        lines = [f"In all {amount} one after the other; up to date: {run.total - len(run.jobs)}."]
+        lines += [wall, _UNKNOWN]
     else:
-        lines = [f"follows from {_some(key)}"]
-    folded: dict[tuple, list[_Unit]] = defaultdict(list)
-    for unit in members:
-        folded[len(unit.label), unit.rules].append(unit)
-    for (_, rules), units in folded.items():
-        labels = _folded(unit.label for unit in units)
-        head = f"{len(units)} cells: " if units[0].cell and len(units) > 1 else ""
-        lines.append(f"  {head}{', '.join(labels)}")
-        lines += _jobs_lines(rules, units, seconds)
-    # Where they also follow from something that is not told of in the same entry.
-    if isinstance(key[0], Cause) and key[0].kind != NEVER_MADE:
-        inside = {one.job.id for unit in members for one in unit.jobs}
-        outside = [one for unit in members for one in unit.after if one.job.id not in inside]
-        if outside:
-            lines.append(f"  follows from {_some(_titles(outside))}, too")
+        lines = [f"Nothing to be done: the products of all {run.total} jobs are up to date."]
+    if run.unrecorded:
+        lines.append(
+            f"Of {run.unrecorded} of these jobs .snakemake does not say how their products were "
+            "made: no change of code, settings or packages is seen in them."
+        )
     return "\n".join(lines)
 
 
-def _summary(unit: _Unit, said: set[Cause], seconds: Seconds) -> str:
-    """What a study makes of cells that are made again."""
-    lines = ["follows from these cells"]
-    lines += [f"and {line}" for line in _cause_lines([c for c in unit.causes if c not in said])]
-    lines.append(f"  {'/'.join(unit.label)}")
-    lines += _jobs_lines(((), tuple(Counter(one.job.rule for one in unit.jobs).items())), [unit], seconds)
-    return "\n".join(lines)
+def _amount(jobs: Iterable[PlannedJob], seconds: Mapping[int, float]) -> str:
+    """`12 jobs, 3 min`."""
+    numbers = [job.id for job in jobs]
+    count = f"{len(numbers)} job{'s' if len(numbers) > 1 else ''}"
+    known = [seconds[number] for number in numbers if number in seconds]
+    return f"{count}, {duration(sum(known))}" if known else count
 
 
-def _jobs_lines(rules: tuple, units: list[_Unit], seconds: Seconds) -> list[str]:
-    direct, following = (
-        ", ".join(rule if count == 1 else f"{count} {rule}" for rule, count in counts)
-        for counts in rules
-    )
-    each = " each" if len(units) > 1 else ""
-    named = "; then ".join(filter(None, [direct, following]))
-    return [f"    {named}{each}: {_amount([one for unit in units for one in unit.jobs], seconds)}"]
-
-
-def _cause_lines(found: Iterable[Cause]) -> list[str]:
+def _lines(found: Iterable[Cause]) -> list[str]:
     by_kind: dict[str, list[str]] = defaultdict(list)
     for cause in found:
         by_kind[cause.kind].append(cause.what)
     lines = []
     for kind, what in by_kind.items():
-        if kind in (SETTING, PACKAGE):
+        if kind in SAID_ALONE:
             more = len(what) - _MOST_LINES
             lines += what[:_MOST_LINES] + ([f"... and {more} more"] if more > 0 else [])
+        elif what == [""]:
+            lines.append(kind)
         else:
-            lines.append(f"{kind}: {_some(what)}" if what != [""] else kind)
+            lines.append(f"{kind}: {_some(_folded(path.split('/') for path in what))}")
     return lines
+
+
+def _titles(jobs: Iterable[PlannedJob]) -> str:
+    """`pretrain_model {mini-llama,mini-qwen3}`"""
+    named = sorted({(job.rule, _label(job)) for job in jobs})
+    by_rule: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for rule, label in named:
+        by_rule[rule].append(label)
+    return _some(f"{rule} {name}" for rule, labels in by_rule.items() for name in _folded(labels))
 
 
 def _some(names: Iterable[str]) -> str:
@@ -193,38 +204,28 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(names[:_MOST_FILES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _titles(jobs: Iterable[ExplainedJob]) -> Iterator[str]:
-    """`pretrain_model {mini-qwen3,mini-llama}`: by rule, what other units follow from."""
-    by_rule: dict[str, dict] = defaultdict(dict)
-    for one in jobs:
-        by_rule[one.job.rule][_label(one)] = None
-    for rule, labels in by_rule.items():
-        yield from (f"{rule} {label}" for label in _folded(labels))
+def _folded(labels: Iterable[Iterable[str]]) -> list[str]:
+    """Labels as a shell expands them: `a/{x,y}/seed1` for a/x/seed1 and a/y/seed1."""
+    by_length: dict[int, list[tuple]] = defaultdict(list)
+    for label in labels:
+        parts = tuple((part,) for part in label)
+        by_length[len(parts)].append(parts)
+    folded = []
+    for length, boxes in by_length.items():
+        for place in reversed(range(length)):
+            merged: dict[tuple, dict[str, None]] = defaultdict(dict)
+            for box in boxes:
+                merged[box[:place] + box[place + 1 :]].update(dict.fromkeys(box[place]))
+            boxes = [(*rest[:place], tuple(parts), *rest[place:]) for rest, parts in merged.items()]
+        folded += ["/".join(map(_braces, box)) for box in boxes]
+    return folded
 
 
-def _folded(labels: Iterable[tuple[str, ...]]) -> list[str]:
-    """Labels of one length as in a shell: a/{x,y}/seed1 for a/x/seed1 and a/y/seed1."""
-    boxes = [tuple((part,) for part in label) for label in labels]
-    for place in reversed(range(len(boxes[0]))):
-        merged: dict[tuple, list[str]] = defaultdict(list)
-        for box in boxes:
-            merged[box[:place] + box[place + 1 :]].extend(box[place])
-        boxes = [
-            (*rest[:place], tuple(dict.fromkeys(parts)), *rest[place:])
-            for rest, parts in merged.items()
-        ]
-    return [
-        "/".join(part[0] if len(part) == 1 else f"{{{','.join(part)}}}" for part in box)
-        for box in boxes
-    ]
-
-
-def _amount(jobs: Sequence[ExplainedJob], seconds: Seconds) -> str:
-    """`12 jobs, 3 min`."""
-    known = [seconds[key] for one in jobs if (key := key_of(one)) in seconds]
-    count = f"{len(jobs)} job{'s' if len(jobs) > 1 else ''}"
-    return f"{count}, {duration(sum(known))}" if known else count
-
-
-def key_of(one: ExplainedJob) -> tuple[str, tuple[tuple[str, str], ...]]:
-    return one.job.rule, tuple(sorted(one.job.wildcards.items()))
+def _braces(parts: Sequence[str]) -> str:
+    """`seed{1,2}`, `mini-{llama,qwen3}`"""
+    if len(parts) == 1:
+        return parts[0]
+    common = re.match(r"seed|.*-|", parts[0])[0]
+    if not all(part.startswith(common) for part in parts):
+        common = ""
+    return f"{common}{{{','.join(part.removeprefix(common) for part in parts)}}}"
