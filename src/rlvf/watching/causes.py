@@ -36,11 +36,12 @@ CODE_REMOVED = "code no longer used"
 CODE_ADDED = "code not used before"
 PACKAGE = "package"
 COMMAND = "another command in"
+PARAMETERS = "other parameters than before"
 CONTAINER = "container"
 
 # In the order in which they are told.
 _KINDS = [FORCED, NEVER_MADE, MISSING, INCOMPLETE, CHANGED, NEWER, REMOVED, ADDED, SETTING, CODE]
-_KINDS += [CODE_REMOVED, CODE_ADDED, PACKAGE, COMMAND, CONTAINER]
+_KINDS += [CODE_REMOVED, CODE_ADDED, PACKAGE, COMMAND, PARAMETERS, CONTAINER]
 # What is told of these needs no further word.
 SAID_ALONE = {SETTING, PACKAGE, CONTAINER}
 
@@ -100,6 +101,8 @@ def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Caus
     }
     folder = _folder(explained, config)
     for kind, found in paths.items():
+        if kind == MISSING and not folder:
+            found = [""] * bool(found)  # the rule says which
         yield from (Cause(kind, path.removeprefix(folder)) for path in found)
     yield from _parameters(explained, config)
     if explained.command:
@@ -110,11 +113,10 @@ def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Caus
 
 
 def _folder(explained: ExplainedJob, config: Mapping[str, Any]) -> str:
-    """What paths in a job's cell begin with; the cell is named elsewhere."""
-    names = [explained.job.wildcards.get(name) for name in CELL]
-    if None in names:
-        return "/"
-    study, model, policy, seed = names
+    """What paths in a job's cell, which is named elsewhere, begin with; empty without a cell."""
+    if not set(CELL) <= set(explained.job.wildcards):
+        return ""
+    study, model, policy, seed = (explained.job.wildcards[name] for name in CELL)
     return f"{config['results']}/{study}/{model}/{policy}/seed{seed}/"
 
 
@@ -129,16 +131,13 @@ def _relative(path: str) -> str:
 def _parameters(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Cause]:
     before = _by_kind(explained.params_before)
     now = _by_kind(explained.params_now)
-    for kind in sorted({*before, *now}):
-        # Outputs that were made at different times may have more than one parameter before.
-        for old in before.get(kind, [None]):
-            for new in now.get(kind, [None]):
-                if kind == "stamps":
-                    yield from _stamps(old or [], new or [])
-                elif kind == "slice":
-                    yield from _settings(explained, old or {}, new or {}, config)
-                else:
-                    yield Cause(SETTING, _change("a parameter", old, new))
+    if set(before) != set(now) or "other" in now:
+        yield Cause(PARAMETERS)
+    # Outputs that were made at different times had more than one.
+    for old, new in itertools.product(before.get("stamps", ()), now.get("stamps", ())):
+        yield from _stamps(old, new)
+    for old, new in itertools.product(before.get("slice", ()), now.get("slice", ())):
+        yield from _settings(explained, old, new, config)
 
 
 def _by_kind(params: list[str]) -> dict[str, list]:
@@ -200,12 +199,11 @@ def _settings(
         names["benchmark"] = study["benchmark"]
     sections = _SECTIONS.get(rule, {})
     for keys, old, new in _differences(before, now):
-        inner = keys
-        section = sections.get("")
-        if section is None and keys[0] in sections:
-            section, inner = sections[keys[0]], keys[1:]
-        named = (section or "").format(slice={**before, **now}, **names)
-        yield Cause(SETTING, _change(".".join(filter(None, [named, *inner])), old, new))
+        whole = "" in sections or keys[0] not in sections
+        section, inner = (sections.get("", ""), keys) if whole else (sections[keys[0]], keys[1:])
+        named = section.format(slice={**before, **now}, **names)
+        key = ".".join(filter(None, [named, *inner])) or keys[0]
+        yield Cause(SETTING, _change(key, old, new))
 
 
 def _differences(before: Any, now: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

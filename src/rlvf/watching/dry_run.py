@@ -1,5 +1,6 @@
 """What a run of Snakemake would do, and what is known of why, by a dry run of it."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -84,9 +85,6 @@ def dry_run(arguments: Sequence[str]) -> DryRun:
 
 def _said(text: str) -> str:
     """What Snakemake said as one line, without its usage and the profile that it names."""
-    lines = [
-        line.strip()
-        for line in text.splitlines()
-        if not line.startswith(("usage:", "Using profile ", " " * 17))
-    ]
-    return " ".join(filter(None, lines))
+    text = re.sub(r"^usage:.*?^(?=\S+: error: )", "", text, flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in text.splitlines() if not line.startswith("Using profile ")]
+    return " ".join(" ".join(lines).split())

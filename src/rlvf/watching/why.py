@@ -159,8 +159,8 @@ def _end(run: DryRun, seconds: Mapping[int, float], wall: str) -> str:
         lines = [f"Nothing to be done: the products of all {run.total} jobs are up to date."]
     if run.unrecorded:
         lines.append(
-            f"Of {run.unrecorded} of these jobs .snakemake does not say how their products were "
-            "made: no change of code, settings or packages is seen in them."
+            f"Of {run.unrecorded} jobs .snakemake does not say how their products were made: "
+            "whether code, settings or packages have changed since cannot be seen."
         )
     return "\n".join(lines)
 
