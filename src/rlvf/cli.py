@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one sub-command. Returns the exit status: 1 after one line that says what is wrong."""
     parser = _parser()
     options, further = parser.parse_known_args(arguments)
-    if options.run is _why:
-        options.snakemake = [text for text in further if text != "--"]
+    if options.run is _why:  # they are Snakemake's, with or without -- before them
+        options.snakemake = further[1:] if further[:1] == ["--"] else further
     elif further:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     # What libraries tell their developers about coming versions; ours are pinned.
