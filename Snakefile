@@ -73,6 +73,9 @@ if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
     include: "workflow/rules/containers.smk"
 
 
+attach(workflow)
+
+
 onstart:
     start_alone()
     fetch_what_is_gone(workflow.dag)

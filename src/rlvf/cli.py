@@ -21,6 +21,7 @@ from rlvf.config import (
     TablesSettings,
     TrainSettings,
     load_config,
+    parse_config,
 )
 from rlvf.errors import RlvfError
 from rlvf.progress import Progress
@@ -48,7 +49,12 @@ _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one sub-command. Returns the exit status: 1 after one line that says what is wrong."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, further = parser.parse_known_args(arguments)
+    if options.run is _why:  # they are Snakemake's, with or without -- before them
+        options.snakemake = further[1:] if further[:1] == ["--"] else further
+    elif further:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     # What libraries tell their developers about coming versions; ours are pinned.
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
@@ -233,6 +239,14 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--gpus", type=_positive(int), default=1, help="how many run at the same time (default: 1)"
     )
+
+    sub = stage(
+        "why",
+        _why,
+        "Say what a run of Snakemake would redo, and because of what: files, keys of the "
+        "configuration, code, versions of packages. Runs nothing.",
+    )
+    sub.usage = "rlvf why [SNAKEMAKE ARGUMENT ...], for instance: rlvf why --profile mini"
 
     sub = stage("usage", _usage, "Compare what jobs used with what they asked for.")
     sub.add_argument(
@@ -573,6 +587,25 @@ def _plan(options: argparse.Namespace) -> None:
 
     config = load_config(*options.config)
     print(show_plan(config, options.gpus, os.cpu_count() or 1), end="")
+
+
+def _why(options: argparse.Namespace) -> None:
+    from rlvf.analysis.plan import job_key, job_seconds, wall_time
+    from rlvf.watching.dry_run import dry_run
+    from rlvf.watching.why import why
+
+    run = dry_run(options.snakemake)
+    seconds, wall = {}, ""
+    if run.jobs:
+        config = parse_config(run.config, "the configuration")
+        try:
+            known = job_seconds(config)
+            planned = {job_key(job): job.id for job in run.planned if job_key(job) in known}
+            seconds = {number: known[key] for key, number in planned.items()}
+            wall = wall_time({key: known[key] for key in planned}, config, 1, os.cpu_count() or 1)
+        except RlvfError as error:
+            wall = f"Their time is not known: {error}"
+    print(why(run, seconds, wall))
 
 
 def _usage(options: argparse.Namespace) -> None:

@@ -1,6 +1,9 @@
 """Snakemake's `--logger rlvf`: the events of a run go into a file for `rlvf status`, and what
 failed or was retried is said at the end, after all else. The usual console output stays.
 
+With `--logger-rlvf-explain FILE`, which `rlvf why` adds to a dry run, what would be run, and what
+Snakemake knows of why, goes into that file; of the usual output only errors are left.
+
 Snakemake finds the package by its name. It calls the handler in a thread of its own, record by
 record, and closes it last of all. Nothing that goes wrong here ends a run: logging reports it.
 """
@@ -12,13 +15,17 @@ import socket
 import sys
 import time
 import traceback
-from logging import LogRecord
+from dataclasses import dataclass, field
+from logging import ERROR, LogRecord
 from pathlib import Path
+from typing import Optional
 
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
+from rlvf.files import atomic_writer
 from rlvf.watching.events import (
     AnyEvent,
     Begun,
@@ -35,6 +42,7 @@ from rlvf.watching.events import (
 from rlvf.watching.report import summary
 from rlvf.watching.run import Run, last_words
 from rlvf.watching.slurm import SlurmJob, slurm_jobs
+from snakemake_logger_plugin_rlvf.plan import explained, planned_jobs
 
 _PLAN = "rlvf_plan"
 # What no LogEvent tells: the Slurm executor's and the scheduler's words.
@@ -47,10 +55,24 @@ _MISSING_FILE = re.compile(r"^(\S+) \(missing", re.MULTILINE)
 _CULPRIT = re.compile(r"^Error in rule \w+:\n(?: {4}.*\n)*? {4}log: (\S+)", re.MULTILINE)
 
 
+@dataclass
+class LogHandlerSettings(LogHandlerSettingsBase):
+    explain: Optional[Path] = field(  # noqa: UP045 Snakemake reads it
+        default=None,
+        metadata={"help": "File for what a dry run would run, and why (for `rlvf why`)"},
+    )
+
+
+def attach(workflow) -> None:
+    """For the Snakefile: shows the logger the workflow, so that it can explain a dry run, for which
+    Snakemake calls nothing of the Snakefile's."""
+    for handler in _handlers(workflow):
+        handler.workflow = workflow
+
+
 def log_plan(workflow) -> None:
-    """For the Snakefile's `onstart`, the one place where a logger can learn what is planned."""
-    handlers = workflow.logger_manager.get_log_handlers()
-    if not any(isinstance(handler, LogHandler) for handler in handlers):
+    """For the Snakefile's `onstart`, where a logger can learn what a run will do."""
+    if not _handlers(workflow):
         return
     try:
         plan, names = _plan(workflow.dag)
@@ -63,32 +85,27 @@ def log_plan(workflow) -> None:
     )
 
 
+def _handlers(workflow) -> list["LogHandler"]:
+    handlers = workflow.logger_manager.get_log_handlers()
+    return [handler for handler in handlers if isinstance(handler, LogHandler)]
+
+
 def _plan(dag) -> tuple[list[PlannedJob], dict[str, list[int]]]:
     """The jobs to run, and by Snakemake's name of a job or group its jobs."""
-    jobs = {job: dag.jobid(job) for job in dag.needrun_jobs()}
-    plan, names = [], {}
-    for job, number in jobs.items():
-        plan.append(
-            PlannedJob(
-                id=number,
-                rule=job.rule.name,
-                wildcards={key: str(value) for key, value in job.wildcards_dict.items()},
-                needs=sorted(jobs[need] for need in dag.dependencies[job] if need in jobs),
-                logs=[str(path) for path in job.log],
-                local=job.is_local,
-            )
-        )
-        group = dag.get_job_group(job)
+    planned = planned_jobs(dag)
+    numbers, names = {job: one.id for job, one in planned.items()}, {}
+    for job, number in numbers.items():
         names[str(number)] = [number]
         # A group is called by the uuid of one of its jobs.
-        names[job.uuid()] = sorted(jobs[one] for one in group.jobs) if group else [number]
-    return plan, names
+        group = dag.get_job_group(job)
+        names[job.uuid()] = sorted(numbers[one] for one in group.jobs) if group else [number]
+    return list(planned.values()), names
 
 
 class LogHandler(LogHandlerBase):
-    """Writes the events of a run that really runs something; see `log_plan`."""
+    """Writes the events of a run that really runs something, see `log_plan`, or explains a dry
+    run, see `attach`."""
 
-    writes_to_stream = False
     # That would be for files which Snakemake announces at the end.
     writes_to_file = False
     has_filter = True
@@ -96,6 +113,8 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
+        self.workflow = None
+        self._explain: Path | None = self.settings and self.settings.explain
         self._file: EventFile | None = None
         self._slurm_run: str | None = None
         # By Snakemake's name of a job or group: its jobs; its job of Slurm's.
@@ -104,9 +123,17 @@ class LogHandler(LogHandlerBase):
         self._submitted: dict[int, Submitted] = {}
         self._slurm: dict[str, SlurmJob | None] = {}
 
+    @property
+    def writes_to_stream(self) -> bool:
+        """Whether Snakemake leaves its own console output out."""
+        return self._explain is not None
+
     def emit(self, record: LogRecord) -> None:
         try:
-            if found := _SLURM_RUN.match(record.getMessage()):
+            if self._explain:
+                if record.levelno >= ERROR:
+                    print(record.getMessage(), file=sys.stderr)
+            elif found := _SLURM_RUN.match(record.getMessage()):
                 self._slurm_run = found[1]
             elif getattr(record, "event", None) == _PLAN:
                 self._begin(record)
@@ -116,6 +143,12 @@ class LogHandler(LogHandlerBase):
             self.handleError(record)
 
     def close(self) -> None:
+        if self._explain and self.workflow:
+            try:
+                with atomic_writer(self._explain) as file:
+                    file.write(explained(self.workflow).model_dump_json())
+            except Exception:
+                traceback.print_exc()
         if self._file:
             file, self._file = self._file, None
             try:

@@ -1,8 +1,10 @@
-"""What a change makes Snakemake plan, exactly: one line for each kind of change.
+"""What a change makes Snakemake plan, exactly: one line for each kind of change; and what
+`rlvf why` says of it.
 
 The study is made once, for real, from a copy of the code; each change is made in a copy of that.
 """
 
+import importlib.metadata
 import shutil
 from collections import Counter
 
@@ -272,3 +274,174 @@ CHANGES = [
 def test_a_change_reruns_what_it_touches_and_nothing_else(copy, change, expected):
     change(copy)
     assert copy.plan() == dict(expected)
+
+
+# ---------------------------------------------------------------- what is said of it
+
+_ONE_CELL = """\
+training.weight_decay: 0.0 -> 0.1
+  rlvr/mini-llama/gspo-tests/seed1
+    train; then 2 generate, 2 execute, 2 lint, measure: 8 jobs, TIME
+
+studies.rlvr.overrides: changed
+follows from these cells
+  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+
+_A_DEFAULT = """\
+training.learning_rate: 0.001 -> 0.002
+  4 cells: rlvr/mini-{llama,qwen3}/gspo-{combined,tests}/seed1
+    train; then 2 generate, 2 execute, 2 lint, measure each: 32 jobs, TIME
+
+follows from these cells
+  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+
+_PACKAGE = """\
+ruff VERSION -> 99.0
+  2 cells: rlvr/mini-{llama,qwen3}/gspo-combined/seed1
+    train, 2 lint; then 2 generate, 2 execute, measure each: 16 jobs, TIME
+  4 cells: rlvr/mini-{llama,qwen3}/{base,gspo-tests}/seed1
+    2 lint; then measure each: 12 jobs, TIME
+  2 cells: rlvr/none/{empty,reference}/seed0
+    lint; then measure each: 4 jobs, TIME
+
+follows from these cells
+  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+
+_SHARED = """\
+models.mini-llama.steps: 4 -> 5
+  pretrain_model of mini-llama: 1 job, TIME
+
+follows from pretrain_model mini-llama
+  2 cells: rlvr/mini-llama/gspo-{combined,tests}/seed1
+    train, 2 generate, 2 execute, 2 lint, measure each: 16 jobs, TIME
+  rlvr/mini-llama/base/seed1
+    2 generate, 2 execute, 2 lint, measure: 7 jobs, TIME
+
+follows from these cells
+  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+
+_NEW_SEED = """\
+never made
+  4 cells: rlvr/mini-{llama,qwen3}/gspo-{combined,tests}/seed2
+    train, 2 generate, 2 execute, 2 lint, measure each: 32 jobs, TIME
+  2 cells: rlvr/mini-{llama,qwen3}/base/seed2
+    2 generate, 2 execute, 2 lint, measure each: 14 jobs, TIME
+
+studies.rlvr.seeds: [1] -> [1, 2]
+follows from these cells
+  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+
+_FEWER = """\
+no longer read: results/mini/rlvr/mini-{llama,qwen3}/gspo-combined/seed1/{samples.jsonl,train.jsonl}
+studies.rlvr.rewards: [tests, combined] -> [tests]
+  study_cost, study_figures, study_tables; then study_paper of rlvr: 4 jobs, TIME"""
+
+_MISSING = """\
+missing: {adapter,train.jsonl}
+  rlvr/mini-qwen3/gspo-tests/seed1
+    train; then 2 generate, 2 execute, 2 lint, measure: 8 jobs, TIME
+
+follows from these cells
+  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+
+_EDITED = """\
+changed: greedy/executions.jsonl
+  rlvr/mini-qwen3/gspo-tests/seed1
+    measure: 1 job, TIME
+
+follows from these cells
+  study_figures, study_tables, study_paper of rlvr: 3 jobs, TIME"""
+
+_CODE_AND_TEXT = """\
+changed: paper/rlvr.typ
+code changed: src/rlvf/analysis/tables.py
+  study_tables, study_paper of rlvr: 2 jobs, TIME"""
+
+# Snakemake itself looks for no further reason in the linting of a cell that is trained again.
+_TWO_SETTINGS = """\
+lint.severities.info: [W, E1, E2, E3, E5] -> [W]
+  2 cells: rlvr/mini-{llama,qwen3}/gspo-combined/seed1
+    train, 2 lint; then 2 generate, 2 execute, measure each: 16 jobs, TIME
+  3 cells: rlvr/mini-llama/base/seed1, rlvr/mini-qwen3/{base,gspo-tests}/seed1
+    2 lint; then measure each: 9 jobs, TIME
+  2 cells: rlvr/none/{empty,reference}/seed0
+    lint; then measure each: 4 jobs, TIME
+
+lint.severities.info: [W, E1, E2, E3, E5] -> [W]
+training.weight_decay: 0.0 -> 0.1
+  rlvr/mini-llama/gspo-tests/seed1
+    train, 2 lint; then 2 generate, 2 execute, measure: 8 jobs, TIME
+
+studies.rlvr.overrides: changed
+follows from these cells
+  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+
+SAID = [
+    (["one cell's override"], _ONE_CELL),
+    (["training's default"], _A_DEFAULT),
+    (["ruff"], _PACKAGE.replace("VERSION", importlib.metadata.version("ruff"))),
+    (["a model"], _SHARED),
+    (["another seed"], _NEW_SEED),
+    (["fewer policies"], _FEWER),
+    (["adapter and log removed"], _MISSING),
+    (["executions spoiled"], _EDITED),
+    (["paper's text", "table"], _CODE_AND_TEXT),
+    (["one cell's override", "severities"], _TWO_SETTINGS),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"), SAID, ids=[" and ".join(changes) for changes, _ in SAID]
+)
+def test_each_cause_is_said_with_what_follows_from_it(copy, changes, expected):
+    make = {name: change for name, change, _ in CHANGES}
+    for name in changes:
+        make[name](copy)
+    assert copy.why() == expected
+
+
+def test_it_is_said_that_nothing_is_to_be_done(made):
+    assert made.why() == "Nothing to be done: the products of all 62 jobs are up to date."
+
+
+def test_products_of_which_nothing_is_recorded_are_counted(copy):
+    shutil.rmtree(copy.folder / ".snakemake")
+    assert "Of 62 jobs .snakemake does not say how their products were made" in copy.why()
+
+
+def test_settings_are_said_in_the_words_of_the_configuration(copy):
+    copy.configure(
+        benchmarks={"minimbpp": {"seed": 2}},
+        models={"mini-qwen3": {"hidden_size": 64}},
+        prompt={"tests_shown": 2},
+        sandbox={"timeout": 3.0},
+        lint={"ignore": ["E501"]},
+        rewards={
+            "components": {"ruff": {"weights": {"error": 2.0}}},
+            "mixes": {"combined": {"ruff": 0.4}},
+        },
+        algorithms={"gspo": {"beta": 0.1}},
+        training={"lora": {"r": 8}},
+        decodings={"greedy": {"batch_size": 64}, "warm": {**_WARM, "temperature": 0.5}},
+        studies={"rlvr": {"test_limit": 3}},
+    )
+    lines = set(copy.why().splitlines())
+    expected = {
+        "benchmarks.minimbpp.seed: 1 -> 2",
+        "models.mini-qwen3.hidden_size: 32 -> 64",
+        "prompt.tests_shown: 1 -> 2",
+        "sandbox.timeout: 2.0 -> 3.0",
+        "lint.ignore: [] -> [E501]",
+        "rewards.components.ruff.weights.error: 1.0 -> 2.0",
+        "rewards.mixes.combined.ruff: 0.3 -> 0.4",
+        "algorithms.gspo.beta: 0.0 -> 0.1",
+        "training.lora.r: 16 -> 8",
+        "decodings.greedy.batch_size: 128 -> 64",
+        "decodings: [greedy, sampled] -> [greedy, sampled, warm]",
+        "decodings.warm: not used -> used",
+        "studies.rlvr.test_limit: none -> 3",
+    }
+    assert {line for line in lines if " -> " in line} == expected
+
+
+_WARM = {"top_p": 1.0, "top_k": 0, "samples": 1, "max_completion_tokens": 12, "batch_size": 64}

@@ -1,6 +1,8 @@
 """What Snakemake plans, without running it."""
 
 import re
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -37,6 +39,55 @@ def test_rlvf_plan_counts_the_jobs_that_snakemake_plans(checkout, profile, files
     config = load_config(*(checkout.folder / name for name in files))
     counted = Counter(job.rule for job in planned_jobs(config))
     assert {**counted, "all": 1, "total": counted.total() + 1} == jobs
+
+
+_FIRST_RUN = """\
+never made
+  fetch_benchmark of google-research-datasets--mbpp/REVISION: 1 job, TIME
+  fetch_model of Qwen--Qwen3-0.6B/REVISION, meta-llama--Llama-3.2-1B-Instruct/REVISION: 2 jobs, TIME
+  study_tasks of rlvr/{test,train}: 2 jobs, TIME
+  2 cells: rlvr/none/{empty,reference}/seed0
+    control, execute, lint, measure each: 8 jobs, TIME
+  36 cells: rlvr/{llama-3.2-1b,qwen3-0.6b}/{grpo-combined,grpo-ruff,grpo-tests,gspo-combined,\
+gspo-ruff,gspo-tests}/seed{1,2,3}
+    train, 2 generate, 2 execute, 2 lint, measure each: 288 jobs, TIME
+  6 cells: rlvr/{llama-3.2-1b,qwen3-0.6b}/base/seed{1,2,3}
+    2 generate, 2 execute, 2 lint, measure each: 42 jobs, TIME
+
+follows from these cells
+  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME
+
+In all 347 jobs, TIME one after the other; up to date: 0.
+Wall time with 1 GPU: about TIME.
+Not known beforehand: whether the products will differ from the present ones. What follows from a
+job is made again in either case.
+"""
+
+
+def why(checkout, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "rlvf.cli", "why", *arguments],
+        cwd=checkout.folder,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+
+
+def test_of_a_first_run_rlvf_why_says_that_nothing_was_ever_made(checkout):
+    done = why(checkout, "--profile", "slurm")
+    assert done.returncode == 0 and not done.stderr
+    said = re.sub(r"\b[0-9a-f]{40}\b", "REVISION", done.stdout)
+    assert re.sub(r"\b[\d.]+ (s|min|h)\b", "TIME", said) == _FIRST_RUN
+
+
+def test_rlvf_why_passes_on_what_is_wrong_with_the_configuration(checkout):
+    (checkout.folder / "wrong.yaml").write_text("training: {group_size: 7}\n")
+    done = why(checkout, "--profile", "mini", "--configfile", "config/mini.yaml", "wrong.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("rlvf why: error: ") and "training.group_size: 7 does not" in line
 
 
 def test_gpus_are_asked_for_where_the_scale_says_so(checkout):

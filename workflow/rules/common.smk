@@ -12,7 +12,7 @@ from rlvf.files import file_checksum, take_lock
 from rlvf.settings import FetchSettings, parse_settings, to_json
 from rlvf.slurm import cancel_jobs_of_earlier_runs
 from rlvf.stamps import stamps
-from snakemake_logger_plugin_rlvf import log_plan
+from snakemake_logger_plugin_rlvf import attach, log_plan
 
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
 SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "site.yaml")

@@ -34,9 +34,10 @@ The model, with N parameters:
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from rlvf.analysis.text import NOTHING, duration, short_number, text_table
 from rlvf.analysis.usage import Job, read_jobs
@@ -123,6 +124,21 @@ class PlannedJob:
     @property
     def model(self) -> str:
         return self.wildcards.get("model", self.fetched)
+
+
+# A job's rule and wildcards.
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Named(Protocol):
+    """A job, by whomever it is told of."""
+
+    rule: str
+    wildcards: dict[str, str]
+
+
+def job_key(job: Named) -> Key:
+    return job.rule, tuple(sorted(job.wildcards.items()))
 
 
 @dataclass(frozen=True)
@@ -218,26 +234,21 @@ def plan(config: Config) -> list[Row]:
         RlvfError: a model does not say its parameters; a file of the results is damaged.
     """
     jobs = list(planned_jobs(config))
-    modelled = [_seconds(job, config) for job in jobs]
-    measured, unchanged = _measured(jobs, modelled, config)
+    estimated, measured, unchanged = _estimates(jobs, config)
     groups = defaultdict(list)
     for number, job in enumerate(jobs):
         groups[job.rule, job.model].append(number)
     order = [rule for rules in _CHAIN for rule in rules]
     rows = []
     for (rule, model), numbers in groups.items():
-        known = [number for number in numbers if number in measured]
-        correction = 1.0
-        if known:
-            correction = sum(measured[n] for n in known) / sum(modelled[n] for n in known)
-        seconds = [measured.get(n, modelled[n] * correction) for n in numbers]
+        seconds = [estimated[n] for n in numbers]
         gpus, cores = _devices(rule, config)
         rows.append(
             Row(
                 rule=rule,
                 model=model,
                 jobs=len(numbers),
-                basis=_basis(len(known), unchanged.issuperset(numbers)),
+                basis=_basis(len(measured.intersection(numbers)), unchanged.issuperset(numbers)),
                 seconds=sum(seconds),
                 longest=max(seconds),
                 gpu_hours=sum(seconds) * gpus / 3600,
@@ -246,6 +257,53 @@ def plan(config: Config) -> list[Row]:
             )
         )
     return sorted(rows, key=lambda row: order.index(row.rule))
+
+
+def job_seconds(config: Config) -> dict[Key, float]:
+    """What each job of a configuration takes.
+
+    Raises:
+        RlvfError: as `plan`.
+    """
+    jobs = list(planned_jobs(config))
+    return dict(zip(map(job_key, jobs), _estimates(jobs, config)[0], strict=True))
+
+
+def wall_time(seconds: Mapping[Key, float], config: Config, gpus: int, cores: int) -> str:
+    """How long these jobs take with so many GPUs or, where none of them asks for one, cores."""
+    longest: dict[str, float] = defaultdict(float)
+    on_gpus = on_cores = 0.0
+    for (rule, _), taken in seconds.items():
+        longest[rule] = max(longest[rule], taken)
+        held = _devices(rule, config)
+        on_gpus += taken * held[0]
+        on_cores += taken * held[1]
+    path = sum(max(longest[rule] for rule in rules) for rules in _CHAIN)
+    shared = on_gpus / gpus if on_gpus else on_cores / cores
+    count, device = (gpus, "GPU") if on_gpus else (cores, "core")
+    plural = "s" if count > 1 else ""
+    return f"Wall time with {count} {device}{plural}: about {duration(max(path, shared))}."
+
+
+def _estimates(
+    jobs: Sequence[PlannedJob], config: Config
+) -> tuple[list[float], set[int], set[int]]:
+    """The seconds of each job, the numbers of those that were measured, and of those among these
+    whose settings were today's."""
+    modelled = [_seconds(job, config) for job in jobs]
+    measured, unchanged = _measured(jobs, modelled, config)
+    groups = defaultdict(list)
+    for number in measured:
+        groups[jobs[number].rule, jobs[number].model].append(number)
+    corrections = {
+        group: sum(measured[n] for n in known) / sum(modelled[n] for n in known)
+        for group, known in groups.items()
+    }
+    seconds = [
+        measured.get(n, modelled[n] * corrections.get((job.rule, job.model), 1.0))
+        for n, job in enumerate(jobs)
+    ]
+    return seconds, set(measured), unchanged
 
 
 def _basis(known: int, all_measured: bool) -> str:
@@ -263,11 +321,11 @@ def _measured(
     """Seconds, by the job's number, of those that ran before, and the numbers of those that ran
     to their end at today's settings; the others' seconds are scaled to them."""
     results = Path(config.results)
-    finished = {_key(job): job for job in read_jobs(results / "benchmarks")}
+    finished = {job_key(job): job for job in read_jobs(results / "benchmarks")}
     seconds, unchanged = {}, set()
     for number, job in enumerate(jobs):
-        if _key(job) in finished:
-            before = finished[_key(job)]
+        if job_key(job) in finished:
+            before = finished[job_key(job)]
             then = _with_settings_of(before, job)
             if then is None:
                 continue
@@ -277,10 +335,6 @@ def _measured(
         elif job.rule == "train" and (logged := _logged_seconds(job, results)) is not None:
             seconds[number] = logged
     return seconds, unchanged
-
-
-def _key(job: Job | PlannedJob) -> tuple:
-    return job.rule, tuple(sorted(job.wildcards.items()))
 
 
 def _with_settings_of(before: Job, job: PlannedJob) -> PlannedJob | None:
@@ -435,15 +489,7 @@ def show_plan(config: Config, gpus: int, cores: int) -> str:
     total = [str(sum(row.jobs for row in rows)), "", ""]
     total += [_hours(gpu_hours), _hours(core_hours), _size(disk)]
     table = text_table(header, [*shown, ["total", "", "", *total]], text_columns=3)
-    path = sum(
-        max((row.longest for row in rows if row.rule in rules), default=0.0) for rules in _CHAIN
-    )
-    shared = gpu_hours / gpus if gpu_hours else core_hours / cores
-    count, device = (gpus, "GPU") if gpu_hours else (cores, "core")
-    plural = "s" if count > 1 else ""
-    lines = [
-        f"Wall time with {count} {device}{plural}: about {duration(max(path, 3600 * shared))}."
-    ]
+    lines = [wall_time(job_seconds(config), config, gpus, cores)]
     lines += [text for row in rows if (text := _over_limit(row, config))]
     return table + "\n" + "\n".join(lines) + "\n" + NOTE
 

@@ -1,0 +1,238 @@
+"""Why a planned job would run, in the words of who changed something: which file, which key of
+the configuration, which version. Only what concerns the job itself; that it follows from another
+one is not said here."""
+
+import ast
+import itertools
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rlvf.watching.dry_run import ExplainedJob
+
+CELL = ("study", "model", "policy", "seed")
+
+
+class Cause(NamedTuple):
+    """`kind` is one of those below; of some there is nothing more to say."""
+
+    kind: str
+    what: str = ""
+
+
+FORCED = "asked for on Snakemake's command line"
+NEVER_MADE = "never made"
+MISSING = "missing"
+INCOMPLETE = "incomplete, a run was cut off while it made them"
+CHANGED = "changed"
+NEWER = "newer than what was made of it"
+REMOVED = "no longer read"
+ADDED = "not read before"
+SETTING = "setting"
+CODE = "code changed"
+CODE_REMOVED = "code no longer used"
+CODE_ADDED = "code not used before"
+PACKAGE = "package"
+COMMAND = "another command in"
+PARAMETERS = "other parameters than before"
+CONTAINER = "container"
+
+# In the order in which they are told.
+_KINDS = [FORCED, NEVER_MADE, MISSING, INCOMPLETE, CHANGED, NEWER, REMOVED, ADDED, SETTING, CODE]
+_KINDS += [CODE_REMOVED, CODE_ADDED, PACKAGE, COMMAND, PARAMETERS, CONTAINER]
+# What is told of these needs no further word.
+SAID_ALONE = {SETTING, PACKAGE, CONTAINER}
+
+
+def in_order(found: Iterable[Cause]) -> list[Cause]:
+    return sorted(found, key=lambda cause: (_KINDS.index(cause.kind), cause.what))
+
+
+# A rule's slice of the configuration (see Config's, and the rules' params) in the configuration's
+# own terms: the section for each part of the slice, "" being the slice itself. Other parts have
+# their own names. In braces: wildcards, parts of the slice, and `benchmark`, a study's.
+_SECTIONS = {
+    "study_tasks": {
+        "benchmark": "studies.{study}.benchmark",
+        "split": "studies.{study}.{role}_split",
+        "limit": "studies.{study}.{role}_limit",
+        "settings": "benchmarks.{benchmark}",
+    },
+    "pretrain_model": {
+        "model": "models.{model}",
+        "benchmark": "benchmarks.{slice[model][benchmark]}",
+    },
+    "train": {
+        "algorithm": "algorithms.{slice[cell][algorithm]}",
+        "components": "rewards.components",
+        "weights": "rewards.mixes.{slice[cell][reward]}",
+        "dtype": "models.{model}.dtype",
+    },
+    "generate": {"decoding": "decodings.{decoding}", "dtype": "models.{model}.dtype"},
+    "execute": {"": "sandbox"},
+    "lint": {"": "lint"},
+    "measure": {"decoding": "decodings"},
+    "study_tables": {"hyperparameters": ""},
+}
+_LONGEST_VALUE = 60
+_ABSENT = object()
+
+
+def causes(explained: ExplainedJob, config: Mapping[str, Any]) -> set[Cause]:
+    """Why a job would run even if no other did; empty if it only follows from others."""
+    return set(_causes(explained, config))
+
+
+def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Cause]:
+    if explained.forced:
+        yield Cause(FORCED)
+    if not explained.recorded and explained.missing:
+        yield Cause(NEVER_MADE)
+        return
+    paths = {
+        MISSING: explained.missing,
+        INCOMPLETE: explained.incomplete,
+        CHANGED: explained.changed,
+        NEWER: explained.newer,
+        REMOVED: explained.inputs_removed,
+        ADDED: explained.inputs_added,
+    }
+    folder = _folder(explained, config)
+    for kind, found in paths.items():
+        if kind == MISSING and not folder:
+            found = [""] * bool(found)  # the rule says which
+        yield from (Cause(kind, path.removeprefix(folder)) for path in found)
+    yield from _parameters(explained, config)
+    if explained.command:
+        yield Cause(COMMAND, _relative(explained.command))
+    if explained.environment:
+        before, now = explained.environment.before, explained.environment.now
+        yield Cause(CONTAINER, _change("container", before, now))
+
+
+def _folder(explained: ExplainedJob, config: Mapping[str, Any]) -> str:
+    """What paths in a job's cell, which is named elsewhere, begin with; empty without a cell."""
+    if not set(CELL) <= set(explained.job.wildcards):
+        return ""
+    study, model, policy, seed = (explained.job.wildcards[name] for name in CELL)
+    return f"{config['results']}/{study}/{model}/{policy}/seed{seed}/"
+
+
+def _relative(path: str) -> str:
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
+# ---------------------------------------------------------------- parameters
+
+
+def _parameters(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Cause]:
+    before = _by_kind(explained.params_before)
+    now = _by_kind(explained.params_now)
+    if set(before) != set(now) or "other" in now:
+        yield Cause(PARAMETERS)
+    # Outputs that were made at different times had more than one.
+    for old, new in itertools.product(before.get("stamps", ()), now.get("stamps", ())):
+        yield from _stamps(old, new)
+    for old, new in itertools.product(before.get("slice", ()), now.get("slice", ())):
+        yield from _settings(explained, old, new, config)
+
+
+def _by_kind(params: list[str]) -> dict[str, list]:
+    """Parameters as Python's repr has them: stamps (lists of text), slices of the configuration
+    (mappings; from JSON or the options of a command) and others."""
+    found: dict[str, list] = {}
+    for text in params:
+        value = ast.literal_eval(text)
+        if isinstance(value, list):
+            found.setdefault("stamps", []).append(value)
+        elif isinstance(value, str) and value.startswith("{"):
+            found.setdefault("slice", []).append(json.loads(value))
+        elif isinstance(value, str) and value.startswith("--"):
+            found.setdefault("slice", []).append(_options(value))
+        else:
+            found.setdefault("other", []).append(value)
+    return found
+
+
+def _options(text: str) -> dict[str, Any]:
+    """By option its first value, or, where it is there several times, these."""
+    found: dict[str, list] = {}
+    words = shlex.split(text)
+    for word, value in itertools.pairwise(words):
+        if word.startswith("--"):
+            value = json.loads(value) if value.startswith("{") else value
+            found.setdefault(word.removeprefix("--"), []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def _stamps(before: list[str], now: list[str]) -> Iterator[Cause]:
+    old, new = dict(map(_stamp, before)), dict(map(_stamp, now))
+    for name in {**old, **new}:
+        was, is_ = old.get(name), new.get(name)
+        if was == is_:
+            continue
+        if not name.endswith(".py"):
+            yield Cause(PACKAGE, f"{name} {was or 'not used'} -> {is_ or 'not used'}")
+        else:
+            kind = CODE if was and is_ else CODE_ADDED if is_ else CODE_REMOVED
+            yield Cause(kind, f"src/{name}")
+
+
+def _stamp(text: str) -> tuple[str, str]:
+    """A file and its checksum, or a package and its version (see rlvf.stamps)."""
+    for mark in ("@", "=="):
+        name, found, value = text.partition(mark)
+        if found:
+            return name, value
+    name, _, missing = text.partition(" is ")
+    return name, missing
+
+
+def _settings(
+    explained: ExplainedJob, before: dict, now: dict, config: Mapping[str, Any]
+) -> Iterator[Cause]:
+    rule, names = explained.job.rule, dict(explained.job.wildcards)
+    if study := config["studies"].get(names.get("study")):
+        names["benchmark"] = study["benchmark"]
+    sections = _SECTIONS.get(rule, {})
+    for keys, old, new in _differences(before, now):
+        whole = "" in sections or keys[0] not in sections
+        section, inner = (sections.get("", ""), keys) if whole else (sections[keys[0]], keys[1:])
+        named = section.format(slice={**before, **now}, **names)
+        key = ".".join(filter(None, [named, *inner])) or keys[0]
+        yield Cause(SETTING, _change(key, old, new))
+
+
+def _differences(before: Any, now: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """The innermost keys whose values differ, and these."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            for keys, *values in _differences(before.get(key, _ABSENT), now.get(key, _ABSENT)):
+                yield (key, *keys), *values
+    elif before != now:
+        yield (), before, now
+
+
+def _change(key: str, before: Any, now: Any) -> str:
+    if any(isinstance(value, dict) for value in (before, now)):  # comes or goes as a whole
+        before, now = ("used" if isinstance(value, dict) else "not used" for value in (before, now))
+    if any(isinstance(value, list) and _has_mappings(value) for value in (before, now)):
+        return f"{key}: changed"
+    return f"{key}: {_short(before)} -> {_short(now)}"
+
+
+def _has_mappings(values: list) -> bool:
+    return any(isinstance(value, dict) for value in values)
+
+
+def _short(value: Any) -> str:
+    if value is _ABSENT or value is None:
+        return "none"
+    if isinstance(value, list):
+        text = f"[{', '.join(map(str, value))}]"
+    else:
+        text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
