@@ -174,7 +174,7 @@ def _record(
             for one in report.diagnostics
         ),
         length=(completion.tokens, completion.finish_reason),
-        hacks=tuple(getattr(sample, "hacks", ())),
+        hacks=tuple(sample.hacks),
     )
 
 
