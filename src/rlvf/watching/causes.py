@@ -25,7 +25,7 @@ class Cause(NamedTuple):
 FORCED = "asked for on Snakemake's command line"
 NEVER_MADE = "never made"
 MISSING = "missing"
-INCOMPLETE = "incomplete, a run was cut off while it made them"
+INCOMPLETE = "incomplete (a run was cut off, or is still at work)"
 CHANGED = "changed"
 NEWER = "newer than what was made of it"
 REMOVED = "no longer read"

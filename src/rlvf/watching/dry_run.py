@@ -23,11 +23,11 @@ class Environment(Record):
 class ExplainedJob(Record):
     """A planned job, and what differs from when its outputs were made, paths as Snakemake has them.
 
-    `recorded` says that they once were made. `missing` and `incomplete` (a run was cut off while
-    it made them) are among its outputs. `changed` and `newer` are among its inputs: of the latter
-    only times could be compared. `params_before` and `params_now` are the parameters that only
-    one of them has, as Python's repr writes them. `command` is the file of the rule, if its
-    command is another one. `forced` is what the user of Snakemake asks for.
+    `recorded` says that they once were made. `missing` and `incomplete` (begun and not ended) are
+    among its outputs. `changed` and `newer` are among its inputs: of the latter only times could
+    be compared. `params_before` and `params_now` are the parameters that only one of them has, as
+    Python's repr writes them. `command` is the file of the rule, if its command is another one.
+    `forced` is what the user of Snakemake asks for.
     """
 
     job: PlannedJob

@@ -13,6 +13,7 @@ from rlvf.watching.events import PlannedJob
 from rlvf.watching.run import duration
 
 _MOST_FILES, _MOST_LINES = 4, 12
+_UNEXPLAINED = "for a reason of Snakemake's own; `snakemake -n` names it"
 _UNKNOWN = """\
 Not known beforehand: whether the products will differ from the present ones. What follows from a
 job is made again in either case."""
@@ -37,7 +38,7 @@ class _Unit:
 
     @property
     def rules(self) -> str:
-        """`train, 2 lint; then 2 generate, 2 execute, measure`: first those with causes."""
+        """`train, 2 lint; then 2 generate, 2 execute, measure`: those with causes come first."""
         direct = Counter(job.rule for job in self.jobs if job.id in self.direct)
         others = Counter(job.rule for job in self.jobs if job.id not in self.direct)
         return "; then ".join(
@@ -73,7 +74,8 @@ def _entries(run: DryRun, seconds: Mapping[int, float]) -> list[str]:
         entries.append([*_lines(found), *_told(units, seconds)])
     for units in following.values():
         after = [job for unit in units for job in unit.after]
-        entries.append([f"follows from {_titles(after)}", *_told(units, seconds)])
+        head = f"follows from {_titles(after)}" if after else _UNEXPLAINED
+        entries.append([head, *_told(units, seconds)])
     said = {cause for found in by_cause for cause in found}
     for unit in summaries:
         further = _lines(cause for cause in unit.causes if cause not in said)
