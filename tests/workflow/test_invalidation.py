@@ -174,7 +174,7 @@ CHANGES = [
     (
         "statistics",
         code("analysis/statistics.py", "LEVEL = 0.95", "LEVEL = 0.9"),
-        SUMMARY,
+        SUMMARY - Counter(study_explorer=1),
     ),
     (
         "figure",
@@ -285,7 +285,8 @@ training.weight_decay: 0.0 -> 0.1
 
 studies.rlvr.overrides: changed
 follows from these cells
-  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+  study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 6 jobs, TIME"""
 
 _A_DEFAULT = """\
 training.learning_rate: 0.001 -> 0.002
@@ -293,7 +294,8 @@ training.learning_rate: 0.001 -> 0.002
     train; then 2 generate, 2 execute, 2 lint, measure each: 32 jobs, TIME
 
 follows from these cells
-  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+  study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 6 jobs, TIME"""
 
 _PACKAGE = """\
 ruff VERSION -> 99.0
@@ -305,7 +307,8 @@ ruff VERSION -> 99.0
     lint; then measure each: 4 jobs, TIME
 
 follows from these cells
-  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+  study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 6 jobs, TIME"""
 
 _SHARED = """\
 models.mini-llama.steps: 4 -> 5
@@ -318,7 +321,8 @@ follows from pretrain_model mini-llama
     2 generate, 2 execute, 2 lint, measure: 7 jobs, TIME
 
 follows from these cells
-  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+  study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 6 jobs, TIME"""
 
 _NEW_SEED = """\
 never made
@@ -329,12 +333,16 @@ never made
 
 studies.rlvr.seeds: [1] -> [1, 2]
 follows from these cells
-  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+  study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 6 jobs, TIME"""
 
 _FEWER = """\
-no longer read: results/mini/rlvr/mini-{llama,qwen3}/gspo-combined/seed1/{samples.jsonl,train.jsonl}
+no longer read: results/mini/rlvr/mini-{llama,qwen3}/gspo-combined/seed1/{greedy,sampled}/\
+{completions.jsonl,executions.jsonl,ruff.jsonl}, results/mini/rlvr/mini-{llama,qwen3}/\
+gspo-combined/seed1/{samples.jsonl,train-times.jsonl,train.jsonl}
 studies.rlvr.rewards: [tests, combined] -> [tests]
-  study_cost, study_figures, study_tables; then study_paper of rlvr: 4 jobs, TIME"""
+  study_claims, study_cost, study_explorer, study_figures, study_tables; \
+then study_paper of rlvr: 6 jobs, TIME"""
 
 _MISSING = """\
 missing: {adapter,train.jsonl}
@@ -342,15 +350,17 @@ missing: {adapter,train.jsonl}
     train; then 2 generate, 2 execute, 2 lint, measure: 8 jobs, TIME
 
 follows from these cells
-  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+  study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 6 jobs, TIME"""
 
 _EDITED = """\
 changed: greedy/executions.jsonl
   rlvr/mini-qwen3/gspo-tests/seed1
     measure: 1 job, TIME
 
+changed: results/mini/rlvr/mini-qwen3/gspo-tests/seed1/greedy/executions.jsonl
 follows from these cells
-  study_figures, study_tables, study_paper of rlvr: 3 jobs, TIME"""
+  study_claims, study_explorer, study_figures, study_tables, study_paper of rlvr: 5 jobs, TIME"""
 
 _CODE_AND_TEXT = """\
 changed: paper/rlvr.typ
@@ -374,7 +384,8 @@ training.weight_decay: 0.0 -> 0.1
 
 studies.rlvr.overrides: changed
 follows from these cells
-  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME"""
+  study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 6 jobs, TIME"""
 
 SAID = [
     (["one cell's override"], _ONE_CELL),
@@ -401,12 +412,12 @@ def test_each_cause_is_said_with_what_follows_from_it(copy, changes, expected):
 
 
 def test_it_is_said_that_nothing_is_to_be_done(made):
-    assert made.why() == "Nothing to be done: the products of all 62 jobs are up to date."
+    assert made.why() == "Nothing to be done: the products of all 64 jobs are up to date."
 
 
 def test_products_of_which_nothing_is_recorded_are_counted(copy):
     shutil.rmtree(copy.folder / ".snakemake")
-    assert "Of 62 jobs .snakemake does not say how their products were made" in copy.why()
+    assert "Of 64 jobs .snakemake does not say how their products were made" in copy.why()
 
 
 def test_settings_are_said_in_the_words_of_the_configuration(copy):

@@ -55,9 +55,10 @@ gspo-ruff,gspo-tests}/seed{1,2,3}
     2 generate, 2 execute, 2 lint, measure each: 42 jobs, TIME
 
 follows from these cells
-  study_cost, study_figures, study_tables, study_paper of rlvr: 4 jobs, TIME
+  study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 6 jobs, TIME
 
-In all 347 jobs, TIME one after the other; up to date: 0.
+In all 349 jobs, TIME one after the other; up to date: 0.
 Wall time with 1 GPU: about TIME.
 Not known beforehand: whether the products will differ from the present ones. What follows from a
 job is made again in either case.

@@ -117,7 +117,8 @@ rule study_explorer:
     params:
         stamps=stamps("explorer"),
         scale=CONFIG.scale,
-        decodings=lambda w: " ".join(
+        # With `input`, which Snakemake compares itself, so that it does not compare this as well.
+        decodings=lambda w, input: " ".join(
             f"--decoding {' '.join(one)}" for one in evaluations_of(w.study)
         ),
     shell:
