@@ -129,7 +129,7 @@ def test_more_gpus_shorten_the_wall_time_down_to_the_longest_chain(config):
 def test_a_job_beyond_its_time_limit_is_named(config):
     text = show_plan(config("resources: {train: {runtime: 1}}"), gpus=1, cores=2)
     assert "train of mini-qwen3: the longest job takes" in text
-    assert "its limit is 1.0 min; raise resources.train.runtime" in text
+    assert "its limit is 1 min; raise resources.train.runtime" in text
 
 
 def test_a_model_without_its_size_is_named(config):

@@ -29,7 +29,7 @@ def test_a_rule_is_shown_by_its_longest_and_its_largest_job(write_benchmark, usa
     write_benchmark("generate", 3600, 1100, resources=asked, decoding="greedy", **CELL)
     write_benchmark("generate", 5400, 1000, resources=asked, decoding="sampled", **CELL)
     assert line(usage(), "| generate") == (
-        "| generate | 2 | 1.5 h | 2.0 h | 1100 | 2000 | 0.5 | 1 | – | – | – |"
+        "| generate | 2 | 1.5 h | 2 h | 1100 | 2000 | 0.5 | 1 | – | – | – |"
     )
     assert "ask for" not in usage()
 
@@ -46,7 +46,7 @@ def test_who_used_less_than_half_is_told_what_to_ask_for(write_benchmark, usage)
 def test_who_came_close_to_the_limit_is_told_to_ask_for_more(write_benchmark, usage):
     write_benchmark("train", 57 * 60, 950, resources={"runtime": 60, "mem_mb": 1000}, **CELL)
     assert line(usage(), "- train") == (
-        "- train: took 57 min of 1.0 h, ask for more, about 90 minutes; "
+        "- train: took 57 min of 1 h, ask for more, about 90 minutes; "
         "used 950 of 1000 MB, ask for more, about 1600 MB"
     )
 
@@ -67,7 +67,7 @@ def test_the_memory_of_a_job_of_a_moment_is_not_known(write_benchmark, usage):
 def test_a_job_that_ran_twice_counts_its_last_run(write_benchmark, usage):
     write_benchmark("train", 6000, **CELL)
     write_benchmark("train", 60, **CELL)
-    assert "| train | 1 | 1.0 min |" in line(usage(), "| train")
+    assert "| train | 1 | 1 min |" in line(usage(), "| train")
 
 
 def test_the_gpu_is_judged_by_the_trainings_times(write_benchmark, usage, times):

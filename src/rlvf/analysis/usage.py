@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlvf.analysis.text import NOTHING, duration, text_table
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 from rlvf.records import TrainingStepTimes
+from rlvf.text import NOTHING, duration, text_table
 
 # Cell: study, model, policy, seed.
 Cell = tuple[str, str, str, str]

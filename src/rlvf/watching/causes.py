@@ -174,7 +174,7 @@ def _stamps(before: list[str], now: list[str]) -> Iterator[Cause]:
         was, is_ = old.get(name), new.get(name)
         if was == is_:
             continue
-        if not name.endswith(".py"):
+        if "/" not in name:
             yield Cause(PACKAGE, f"{name} {was or 'not used'} -> {is_ or 'not used'}")
         else:
             kind = CODE if was and is_ else CODE_ADDED if is_ else CODE_REMOVED

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from rlvf.errors import RlvfError
+from rlvf.text import duration
 from rlvf.watching.events import (
     AnyEvent,
     Begun,
@@ -222,11 +223,3 @@ def last_words(path: Path) -> str:
     lines = [line.strip() for line in lines if line.strip()]
     ours = [line for line in lines if re.match(r"rlvf \w+: error: ", line)]
     return (ours or lines or [""])[-1][:_LONGEST_LINE]
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12.5 min`, `3.2 h`."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{seconds:.0f} s"

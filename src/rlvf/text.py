@@ -11,11 +11,9 @@ def short_number(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit that suits them: 16 s, 1.6 min, 16 h."""
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{short_number(seconds / size)} {unit}"
-    return f"{short_number(seconds)} s"
+    """Seconds in the unit that suits them: 16 s, 1.6 min, 2 h."""
+    unit, size = next((one for one in (("h", 3600), ("min", 60)) if seconds >= one[1]), ("s", 1))
+    return f"{short_number(seconds / size).removesuffix('.0')} {unit}"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
