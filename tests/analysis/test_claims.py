@@ -160,7 +160,7 @@ def test_equal_samples_in_any_order_give_identical_files(make_study, tmp_path):
         *(
             f"{table}.{suffix}"
             for table in ("claims", "evidence")
-            for suffix in ("csv", "md", "tex")
+            for suffix in ("csv", "md", "html", "tex")
         ),
     }
     for name in names:

@@ -1,4 +1,7 @@
-"""The statistics against published examples, enumeration, and data whose truth is known."""
+"""The statistics against other implementations, enumeration, and data whose truth is known.
+
+Numbers "of R" come from R 4.2.2 and lme4 1.1-31, by the command that stands with them.
+"""
 
 import itertools
 import math
@@ -8,7 +11,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from rlvf.analysis.statistics import Contrast, difference, holm, interval
+from rlvf.analysis.statistics import Contrast, _parts, difference, holm, interval
 
 
 def rate_of(passed, tasks):
@@ -21,44 +24,55 @@ def pair_of(both, first, second, neither):
     return np.repeat([1.0, 1.0, 0.0, 0.0], counts)[None], np.repeat([1.0, 0, 1, 0], counts)[None]
 
 
-# ---------------------------------------------------------------- published examples
+# ---------------------------------------------------------------- other implementations
 
 
 @pytest.mark.parametrize(
     ("passed", "tasks", "low", "high"),
     [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
+        (81, 263, 0.25528852, 0.36620958),
+        (15, 148, 0.06238640, 0.16048724),
+        (0, 20, 0, 0.16112516),
+        (1, 29, 0.00611321, 0.17175522),
     ],
 )
 def test_a_rate_of_one_seed_has_wilsons_interval(passed, tasks, low, high):
-    # Newcombe 1998, Statistics in Medicine 17, 857, table I, method 3.
+    # Of R: prop.test(passed, tasks, correct = FALSE). The counts are Newcombe's examples (1998,
+    # Statistics in Medicine 17, 857, table I).
     found = interval(rate_of(passed, tasks), rate=True)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-8)
 
 
 @pytest.mark.parametrize(
     ("table", "low", "high"),
     [
-        # Altman et al. 2000, Statistics with Confidence, page 52.
-        ((14, 5, 0, 22), 0.011, 0.226),
-        # Fagerland, Lydersen & Laake 2014, Statistics in Medicine 33, 2850: airway reactivity.
-        ((1, 1, 7, 12), -0.507, -0.026),
+        # The example of Altman et al. 2000, Statistics with Confidence, page 52.
+        ((14, 5, 0, 22), 0.0114832414, 0.2264926844),
+        # Fagerland, Lydersen & Laake 2014, Statistics in Medicine 33, 2850: -0.507 to -0.026.
+        ((1, 1, 7, 12), -0.5069202267, -0.0255591242),
+        # Newcombe 1998, Statistics in Medicine 17, 2635: 0.0562 to 0.3292.
+        ((20, 12, 2, 16), 0.0561564248, 0.3292069954),
+        # Cells whose outcomes are correlated negatively.
+        ((5, 20, 18, 5), -0.2030333403, 0.2808736749),
+        ((0, 5, 3, 0), -0.3885152108, 0.7263114284),
     ],
 )
 def test_a_difference_of_one_seed_has_newcombes_interval(table, low, high):
+    # Of R, by two functions that agree: Newcombe_square_and_add_CI_paired_2x2 of contingencytables
+    # (at github.com/ocbe-uio/contingencytables, 0b16d6d) and confIntPairedProportion of biostatUZH,
+    # this one with prop.test's limits, of rbind(table[1:2], table[3:4]). What was published is
+    # quoted after the tests of the package ratesci.
     found = difference(*pair_of(*table)).interval
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-8)
 
 
 def test_mcnemars_exact_test():
-    # Fagerland, Lydersen & Laake 2013, BMC Medical Research Methodology 13, 91: 0.070 of 1 and 7.
+    # Of R: binom.test(1, 1 + 7).
     assert difference(*pair_of(1, 1, 7, 12)).p_value() == pytest.approx(0.0703125)
-    # Agresti 2002, Categorical Data Analysis, table 10.1: 86 and 150 changed their mind.
-    table = [[794, 86], [150, 570]]
+    # Of R: binom.test(86, 86 + 150); they changed their mind in the example of ?mcnemar.test.
     found = difference(*pair_of(794, 86, 150, 570)).p_value()
+    assert found == pytest.approx(3.71593613957e-05, rel=1e-9)
+    table = [[794, 86], [150, 570]]
     assert found == pytest.approx(mcnemar(table, exact=True).pvalue, rel=1e-9)
 
 
@@ -71,10 +85,44 @@ def test_mcnemars_test_by_enumeration():
 
 
 def test_holm():
-    # R's p.adjust(c(0.01, 0.04, 0.03), "holm") is 0.03 0.06 0.06.
+    # Of R: p.adjust(c(0.01, 0.04, 0.03), "holm"); with NA in the place of NaN.
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.01, math.nan, 0.04]) == pytest.approx([0.02, math.nan, 0.04], nan_ok=True)
     assert holm([]) == []
+
+
+def test_variance_over_tasks_and_over_seeds():
+    first = np.array(
+        [
+            [1, 0, 0, 0, 1, 1, 1, 1, 0, 1, 1, 1],
+            [0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 1, 1],
+            [1, 1, 1, 0, 1, 0, 1, 1, 1, 0, 1, 1],
+        ]
+    )
+    second = np.array(
+        [
+            [3, 2, 0, 1, 4, 2, 2, 5, 1, 3, 6, 2],
+            [4, 2, 1, 0, 5, 2, 3, 4, 1, 2, 7, 3],
+            [2, 3, 0, 1, 4, 1, 2, 6, 0, 3, 5, 2],
+            [5, 2, 2, 1, 6, 3, 2, 5, 2, 4, 8, 3],
+        ]
+    )
+    # Of R: the mean squares of summary(aov(y ~ seed + task)), and for the sum of both parts, which
+    # is the variance of the mean, vcov(lmer(y ~ 1 + (1 | seed) + (1 | task))).
+    for outcomes, of_seeds, of_tasks, of_error, of_mean in (
+        (first, 0.361111111111, 0.353535353535, 0.179292929293, 0.014870925),
+        (second, 3.1875, 13.020833333333, 0.520833333333, 0.32682293),
+    ):
+        parts = _parts([(1.0, outcomes)])
+        assert parts.over_seeds == pytest.approx(of_seeds / outcomes.size)
+        assert parts.over_tasks == pytest.approx((of_tasks - of_error) / outcomes.size)
+        assert parts.over_seeds + parts.over_tasks == pytest.approx(of_mean, rel=1e-6)
+        assert parts.freedom == len(outcomes) - 1
+    # Of R: stderr^2 and the degrees of freedom, here in steps of 1/20, of
+    # t.test(rowMeans(first), rowMeans(second)).
+    both = _parts([(1.0, first), (-1.0, second)])
+    assert both.over_seeds == pytest.approx(0.0764371141975)
+    assert both.freedom == pytest.approx(3.84323249321, abs=1 / 40)
 
 
 # ---------------------------------------------------------------- by hand

@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from rlvf.analysis.formats import latex_escape
 from rlvf.analysis.summary import samples_frame
-from rlvf.analysis.tables import NUMBERS, TABLES, latex_escape, write_tables
+from rlvf.analysis.tables import NUMBERS, TABLES, write_tables
 
 SETTINGS = {
     "training": {"learning_rate": 0.0004, "lora": {"r": 16}},
@@ -30,8 +31,8 @@ def rows(folder, name):
         return list(csv.DictReader(file))
 
 
-def test_writes_every_table_in_three_formats_and_the_numbers(tables):
-    expected = {f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md", "tex")}
+def test_writes_every_table_in_four_formats_and_the_numbers(tables):
+    expected = {f"{name}.{suffix}" for name in TABLES for suffix in ("csv", "md", "html", "tex")}
     assert {path.name for path in tables.iterdir()} == expected | {NUMBERS}
 
 
@@ -72,8 +73,8 @@ def test_hyperparameters_are_flat(tables):
 
 def test_mini_is_labelled_in_every_file(tables):
     for name in TABLES:
-        assert "mini scale" in (tables / f"{name}.md").read_text(encoding="utf-8")
-        assert "mini scale" in (tables / f"{name}.tex").read_text(encoding="utf-8")
+        for suffix in ("md", "html", "tex"):
+            assert "mini scale" in (tables / f"{name}.{suffix}").read_text(encoding="utf-8")
         assert all(row["scale"] == "mini" for row in rows(tables, name))
 
 
@@ -106,6 +107,12 @@ def test_latex_escapes_what_untrusted_code_may_be_called():
 def test_an_odd_error_type_breaks_no_table(tables):
     assert r"Odd\_\$Error" in (tables / "error_types.tex").read_text(encoding="utf-8")
     assert r"Odd\_$Error" in (tables / "error_types.md").read_text(encoding="utf-8")
+
+
+def test_html_escapes_what_untrusted_code_may_be_called(make_sample, tmp_path):
+    sample = make_sample(1, passed=False, verdict="runtime_error", error_type="<b>&")
+    write_tables(samples_frame([sample]), None, tmp_path, "mini")
+    assert "<th>&lt;b&gt;&amp;</th>" in (tmp_path / "error_types.html").read_text(encoding="utf-8")
 
 
 def test_a_long_table_may_break_over_pages(study, tmp_path):

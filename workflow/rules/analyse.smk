@@ -13,8 +13,9 @@ rule study_tables:
     output:
         report(
             directory(TABLES),
-            patterns=["{name}.md"],
+            patterns=["{name}.html"],
             caption="../report/tables.rst",
+            labels={"study": "{study}", "table": "{name}"},
             category="Tables",
         ),
     log:
@@ -36,8 +37,9 @@ rule study_claims:
     output:
         report(
             directory(CLAIMS),
-            patterns=["{name}.md"],
+            patterns=["{name}.html"],
             caption="../report/tables.rst",
+            labels={"study": "{study}", "table": "{name}"},
             category="Claims",
         ),
     log:
@@ -62,6 +64,7 @@ rule study_figures:
             directory(FIGURES),
             patterns=["{name}.png"],
             caption="../report/figures.rst",
+            labels={"study": "{study}", "figure": "{name}"},
             category="Figures",
         ),
     log:
@@ -85,8 +88,9 @@ rule study_cost:
     output:
         report(
             directory(COST),
-            patterns=["{name}.md"],
+            patterns=["{name}.html"],
             caption="../report/tables.rst",
+            labels={"study": "{study}", "table": "{name}"},
             category="Tables",
         ),
     log:
@@ -107,7 +111,12 @@ rule study_explorer:
         decoded=lambda w: [file for _, *files, _ in evaluations_of(w.study) for file in files],
         samples=lambda w: samples_of(w.study),
     output:
-        report(EXPLORER, category="Completions", caption="../report/explorer.rst"),
+        report(
+            EXPLORER,
+            caption="../report/explorer.rst",
+            labels={"study": "{study}"},
+            category="Completions",
+        ),
     log:
         f"{LOGS}/{{study}}/explorer.log",
     benchmark:

@@ -11,7 +11,12 @@ rule study_paper:
         cost=COST,
         claims=CLAIMS,
     output:
-        report(PAPER, category="Paper", caption="../report/paper.rst"),
+        report(
+            PAPER,
+            caption="../report/paper.rst",
+            labels={"study": "{study}"},
+            category="Paper",
+        ),
     log:
         f"{LOGS}/{{study}}/paper.log",
     benchmark:

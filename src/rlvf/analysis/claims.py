@@ -203,7 +203,7 @@ class Finding(NamedTuple):
 def write_claims(
     claims: Claims, origin: str, samples: pd.DataFrame, command: str, out_dir: Path, scale: Scale
 ) -> None:
-    """Write claims and evidence as CSV, Markdown and LaTeX, and claims.json.
+    """Write claims and evidence as CSV, Markdown, HTML and LaTeX, and claims.json.
 
     Args:
         origin: where the claims come from, for messages.

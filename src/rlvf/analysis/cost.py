@@ -19,7 +19,7 @@ def write_cost(
     out_dir: Path,
     scale: Scale,
 ) -> None:
-    """Write cost.csv, cost.md and cost.tex, a row per training run, and all runs together in
+    """Write cost.csv, cost.md, cost.html and cost.tex, a row per training run, and all runs in
     cost.json: sums, and of memory the highest peak.
 
     Times are wall-clock seconds, memory in MiB. Tokens are those of the completions that were
