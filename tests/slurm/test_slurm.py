@@ -108,7 +108,7 @@ def test_every_gpu_job_has_one_gpu_of_its_own_and_no_other_job_has_any(made):
 def test_a_cells_verification_is_one_job(made):
     groups = [job for job in made.jobs if job["comment"].startswith("rule_verify")]
     assert len(groups) == 4  # trained, base, two controls
-    assert len(made.jobs) == 4 + 6
+    assert len(made.jobs) == 4 + 6 + 1  # and the GPU jobs, and the explorer
     stages = [one["stage"] for one in made.records]
     assert stages.count("execute") == stages.count("lint") == 2 * 2 + 2
 

@@ -45,7 +45,7 @@ def test_paper_tables_and_figures_are_there_and_announced(made):
 def test_what_every_job_used_is_shown_and_kept(made):
     with open(made.folder / "results" / "mini" / "usage.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 + 2 + 4 + 12 + 2 + 2 * 14 + 8 + 5
+    assert len(rows) == 2 + 2 + 4 + 12 + 2 + 2 * 14 + 8 + 6
     train = next(row for row in rows if row["rule"] == "train")
     assert float(train["seconds"]) > 2 and float(train["memory_mb"]) > 100
     assert (train["memory_asked_mb"], train["runtime_asked_minutes"]) == ("2000", "30")
@@ -123,7 +123,7 @@ def test_an_override_reruns_its_cells_only(made):
         "study_explorer": 1,
         "study_paper": 1,
         "all": 1,
-        "total": 14,
+        "total": 15,
     }
     assert "wildcards: study=rlvr, model=mini-qwen3, policy=gspo-tests, seed=1" in done.stdout
 
