@@ -256,7 +256,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of Snakemake's benchmark files, made with --benchmark-extended",
     )
     sub.add_argument("--times", type=Path, nargs="*", default=[], help="trainings' times")
-    _out(sub, "a folder for usage.md and usage.csv")
+    sub.add_argument("--out", type=Path, required=True, help="a folder for usage.md and usage.csv")
 
     sub = stage(
         "manifest",

@@ -1,4 +1,5 @@
 # The checked configuration, the paths that spell a cell, and what rules take from both.
+import gc
 import os
 import re
 import shlex
@@ -13,6 +14,10 @@ from rlvf.settings import FetchSettings, parse_settings, to_json
 from rlvf.slurm import cancel_jobs_of_earlier_runs
 from rlvf.stamps import stamps
 from snakemake_logger_plugin_rlvf import attach, log_plan
+
+# A plan is many objects that stay: looking through them for garbage all the time takes a sixth of
+# planning.
+gc.set_threshold(1_000_000)
 
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
 SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "site.yaml")
