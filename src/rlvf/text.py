@@ -1,4 +1,5 @@
-"""Tables that read well on a terminal and are Markdown, too. Needs nothing but Python."""
+"""Numbers, durations and tables that read well on a terminal; tables are Markdown, too. Needs
+nothing but Python."""
 
 from collections.abc import Sequence
 

@@ -145,12 +145,10 @@ def tables_settings(study):
 def decoded(names):
     """By a cell's decodings: its completions, executions and Ruff reports."""
     return {
-        decoding: expand(
-            f"{DECODED}/{{name}}.jsonl",
-            name=("completions", "executions", "ruff"),
-            decoding=decoding,
-            **names,
-        )
+        decoding: [
+            f"{DECODED}/{name}.jsonl".format(decoding=decoding, **names)
+            for name in ("completions", "executions", "ruff")
+        ]
         for decoding in CONFIG.decodings_of(cell_of(names))
     }
 
