@@ -628,12 +628,14 @@ def _manifest(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     from rlvf.provenance.verify import verify
 
-    problems, spoiled = verify(options.results)
+    problems, spoiled, left = verify(options.results)
     for problem in problems:
         print(problem)
     if spoiled:
         print(f"To make them again: rm -r {shlex.join(spoiled)}, then run Snakemake again; what no")
         print(f"longer belongs to the study is forgotten with: rlvf manifest {options.results}")
+    if left:
+        print(f"To remove what killed jobs have left: rm -r {shlex.join(left)}")
     if problems:
         raise RlvfError(
             f"{options.results}: {len(problems)} files are not as in the manifest; while Snakemake "

@@ -1,8 +1,14 @@
-"""Files and folders that appear under their names only when they are complete."""
+"""Files and folders that appear under their names only when they are complete.
+
+What is not complete lies beside its place, in a folder `.NAME.xxxxxxxx.partial`, where its process
+holds a lock. That ends with the process, however that one ends: so whoever makes the same thing
+next removes what a killed process has left, and nothing of one that is at work.
+"""
 
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 import re
@@ -16,6 +22,9 @@ from rlvf.errors import RlvfError
 
 # What only a disk says. Other OSErrors while a file is being filled may be about anything.
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+# In the folder of what is not complete: the lock, and what stood under the name before.
+_LOCK, _FORMER = ".lock", ".former"
+_LEFT = re.compile(r"\..+\.(partial|lock)")
 
 
 @contextlib.contextmanager
@@ -26,6 +35,8 @@ def atomic_writer(path: Path) -> Iterator[IO[str]]:
         RlvfError: the folder or the disk does not take it; nothing is left behind.
     """
     path = Path(path)
+    if path.is_dir():
+        raise RlvfError(f"{path}: is a folder; name a file")
     with _all_or_nothing(path) as temporary:
         with open(temporary, "w", encoding="utf-8", newline="\n") as file:
             yield file
@@ -42,12 +53,23 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         RlvfError: the folder or the disk does not take it; nothing is left behind.
     """
     path = Path(path)
+    if path.name in ("", "..") or path.is_file():
+        raise RlvfError(f"{path}: cannot be replaced by a folder; name another one")
     with _all_or_nothing(path) as temporary:
         temporary.mkdir()
         yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.rename(path)
+        former = temporary.with_name(_FORMER)
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(former)
+            try:
+                temporary.rename(path)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                # Another process has put its own there since.
+                shutil.rmtree(former, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -79,6 +101,11 @@ def resumable_directory(path: Path) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
+def is_left_over(name: str) -> bool:
+    """Whether files and folders of this name are what a process leaves here when it is killed."""
+    return _LEFT.fullmatch(name) is not None
+
+
 def take_lock(path: Path, taken: str) -> IO[str]:
     """Lock a file until it is closed, which the end of the process does as well, however it comes.
 
@@ -87,35 +114,79 @@ def take_lock(path: Path, taken: str) -> IO[str]:
     """
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        file = _lock(path)
     except OSError as error:
         raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise RlvfError(taken) from error
-    except OSError:  # a file system without locks
-        pass
+    if file is None:
+        raise RlvfError(taken)
     return file
+
+
+def _lock(path: Path) -> IO[str] | None:
+    """The file, locked, or where the file system has no locks, just open; None where another
+    process has locked it."""
+    while True:
+        file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        except OSError:
+            return file
+        # Whoever had it until now may have removed it; then nobody else would see this lock.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(Path(path).stat(), os.fstat(file.fileno())):
+                return file
+        file.close()
 
 
 @contextlib.contextmanager
 def _all_or_nothing(path: Path) -> Iterator[Path]:
     """A name beside `path`; whatever still stands under it at the end is removed."""
-    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder, lock = _folder_beside(path)
+    except OSError as error:
+        raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
+    with lock:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # A folder of its own gives what is put into it the usual permissions.
-            temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        except OSError as error:
-            raise RlvfError(f"{path}: cannot write: {error.strerror}") from error
-        with _disk_errors_named(path):
-            yield temporary / path.name
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove_what_was_left(path, folder)
+            with _disk_errors_named(path):
+                yield folder / path.name
+        finally:
+            _remove(folder, path)
+
+
+def _folder_beside(path: Path) -> tuple[Path, IO[str]]:
+    """A new folder, which gives what is put into it the usual permissions, with its lock."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
+        # Until it is locked, another process may take it for one that was left, and remove it.
+        with contextlib.suppress(FileNotFoundError):
+            if lock := _lock(folder / _LOCK):
+                return folder, lock
+
+
+def _remove_what_was_left(path: Path, own: Path) -> None:
+    if lock := _lock(own / _LOCK):  # Locks keep nobody out here: who is at work cannot be told.
+        lock.close()
+        return
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.????????.partial"):
+        # It may vanish, or be somebody else's.
+        with contextlib.suppress(OSError):
+            if folder != own and (lock := _lock(folder / _LOCK)):
+                with lock:
+                    _remove(folder, path)
+
+
+def _remove(folder: Path, path: Path) -> None:
+    """Remove a folder beside `path`, unless for what stood under that name, if nothing does now."""
+    former = folder / _FORMER
+    if former.exists() and not path.exists():
+        with contextlib.suppress(OSError):  # Another process has just put its own there.
+            former.rename(path)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -176,6 +176,12 @@ def create(path):
         (f"{CELL}/notes.txt", create, "extra: no rule made it"),
         ("rlvr/tables/another.csv", create, "extra: no rule made it"),
         ("other/file", create, "extra: no rule made it"),
+        (f"{CELL}/.checkpoints.lock", create, "left by a job that was killed"),
+        (
+            f"{CELL}/.samples.jsonl.abcd_123.partial",
+            lambda path: create(path / "samples.jsonl"),
+            "left by a job that was killed",
+        ),
     ],
 )
 def test_what_is_not_as_in_the_manifest_is_named(copy, path, change, said):
@@ -220,6 +226,14 @@ def test_the_advice_repairs(copy):
     subprocess.run(advice, shell=True, cwd=copy.folder, check=True)
     assert copy.plan() == {"study_cost": 1, "study_paper": 1}
     assert copy.run().returncode == 0
+    assert copy.rlvf("verify", "results/mini").returncode == 0
+
+
+def test_the_advice_removes_what_killed_jobs_left(copy):
+    create(results(copy) / CELL / ".samples.jsonl.abcd_123.partial" / "samples.jsonl")
+    done = copy.rlvf("verify", "results/mini")
+    advice = done.stdout.partition("To remove what killed jobs have left: ")[2]
+    subprocess.run(advice, shell=True, cwd=copy.folder, check=True)
     assert copy.rlvf("verify", "results/mini").returncode == 0
 
 

@@ -16,7 +16,8 @@ rule build_image:
     params:
         definition=DEFINITION,
     shell:
-        "trap 'rm -f {output}.part' EXIT;"
+        # What a build that was killed has left, too, of whatever image.
+        "rm -f containers/*.sif.part; trap 'rm -f {output}.part' EXIT;"
         ' apptainer build --force --build-arg pip_options="${{PIP_OPTIONS:-}}"'
         " {output}.part {params.definition} > {log} 2>&1"
         " && mv {output}.part {output}"

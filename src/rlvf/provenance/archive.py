@@ -52,7 +52,7 @@ def write_archive(configs: Sequence[Path], options: Sequence[str]) -> Path:
     with take_lock(_SNAKEMAKE / "run.lock", "Snakemake is at work in this folder; wait for it"):
         _check_complete(configs, options, results)
         write_manifest(results)
-        problems, _ = verify(results)
+        problems, _, _ = verify(results)
         if problems:
             raise RlvfError(
                 f"{results}: {len(problems)} files are not as in the manifest, such as "

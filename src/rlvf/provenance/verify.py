@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from rlvf.files import is_left_over
 from rlvf.progress import Progress
 from rlvf.provenance.manifest import KNOWN, LOGS, TIMESTAMP, read_products
 
@@ -12,12 +13,12 @@ from rlvf.provenance.manifest import KNOWN, LOGS, TIMESTAMP, read_products
 _CHECKPOINTS = re.compile(r"[^/]+/[^/]+/[^/]+/seed\d+/checkpoints")
 
 
-def verify(results: Path) -> tuple[list[str], list[str]]:
+def verify(results: Path) -> tuple[list[str], list[str], list[str]]:
     """Compare every file with what the manifest says of it.
 
     Returns:
-        What is wrong, a line for each file that is missing, changed or extra; and the products to
-        delete, so that Snakemake makes them again.
+        What is wrong, a line for each file that is missing, changed or extra; the products to
+        delete, so that Snakemake makes them again; and what killed jobs have left, to be deleted.
 
     Raises:
         RlvfError: there is no manifest, or it cannot be read.
@@ -32,17 +33,23 @@ def verify(results: Path) -> tuple[list[str], list[str]]:
         if problem:
             problems[name] = problem
     spoiled = [product for product, files in products.items() if problems.keys() & files.keys()]
-    problems |= dict.fromkeys(sorted(found - expected.keys()), "extra: no rule made it")
+    extra = sorted(found - expected.keys())
+    left = [name for name in extra if is_left_over(Path(name).name)]
+    problems |= dict.fromkeys(extra, "extra: no rule made it")
+    problems |= dict.fromkeys(left, "left by a job that was killed")
     lines = [f"{results / name}: {problem}" for name, problem in problems.items()]
-    return lines, [str(results / product) for product in sorted(spoiled)]
+    return lines, *([str(results / name) for name in names] for names in (sorted(spoiled), left))
 
 
 def _files(results: Path) -> Iterator[str]:
-    """The paths of all files that the manifest should name."""
+    """The paths of all files that the manifest should name, and of folders that killed jobs have
+    left."""
     for top, folders, files in os.walk(results):
         folder = Path(top).relative_to(results)
-        folders[:] = sorted(name for name in folders if not _is_apart(results, folder / name))
-        for name in files:
+        left = [name for name in folders if is_left_over(name)]
+        apart = {name for name in folders if _is_apart(results, folder / name)}
+        folders[:] = sorted({*folders} - {*left} - apart)
+        for name in files + left:
             path = (folder / name).as_posix()
             if path not in KNOWN and name != TIMESTAMP:
                 yield path
