@@ -6,9 +6,7 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: "config.yaml"
-
-
+include: "workflow/rules/place.smk"
 include: "workflow/rules/common.smk"
 
 

@@ -1,12 +1,15 @@
 import copy
+import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
 from rlvf.benchmarks import mbpp, minimbpp
-from rlvf.config import Config, load_config, parse_config
+from rlvf.config import CHECKOUT, Config, load_config, parse_config, read_config
 from rlvf.errors import RlvfError
 from rlvf.settings import LintSettings, SandboxSettings, parse_settings, to_json
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -71,12 +74,88 @@ def test_defaults_are_those_of_the_configuration(paper_config, mini_config):
         ("decodings/greedy/samples", 4, "decodings.greedy.samples: 4 at temperature 0"),
         ("decodings/sampled/top_p", 2.0, "decodings.sampled.top_p: .*less than or equal to 1"),
         ("algorithms/grpo/loss_type", "ppo", "algorithms.grpo.loss_type: .*'grpo'.*given: 'ppo'"),
+        ("training/learning_rate", float("inf"), "training.learning_rate: .*finite number"),
+        ("sandbox/timeout", float("nan"), "sandbox.timeout: .*finite number"),
+        ("training/generations", 5.0, "training.generations: .*valid integer .given: 5.0"),
+        (
+            "studies/rlvr/models",
+            [1e3],
+            r"models.0: .*\(given: 1000.0\); as text it stands in quotes",
+        ),
+        ("studies/rlvr/seeds", [-1], "studies.rlvr.seeds.0: .*greater than or equal to 0"),
+        ("studies/rlvr/seeds", [2**32], "studies.rlvr.seeds.0: .*less than 4294967296"),
+        ("studies/rlvr/train_split", "all", "train_split: there is no 'all' .allowed: prompt, te"),
+        ("models/qwen3-0.6b/repo", "a b/c", "models.qwen3-0.6b.repo: 'a b/c' is no repository's"),
+        ("models/qwen3-0.6b/repo", "a--b/c", "models.qwen3-0.6b.repo: 'a--b/c' is no repository"),
+        ("models/qwen3-0.6b/repo", "../c", "models.qwen3-0.6b.repo: '../c' is no repository's"),
+        ("benchmarks/mbpp/source", "~/mbpp.jsonl", "benchmarks.mbpp.source: .* not a path written"),
+        ("benchmarks/mbpp/source", "$DATA/mbpp", "benchmarks.mbpp.source: .* not a path written"),
+        ("benchmarks/mbpp/source", "", "benchmarks.mbpp.source: '' is not a path written"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(raw, key, value, message):
     with pytest.raises(RlvfError, match=f"^config.yaml: .*{message}") as error:
         parse_config(changed(raw, key, value), "config.yaml")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["results", "cache"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("my results", "a'b", 'a"b', "~/x", "$HOME/x", "a/$USER", "-x", "--x", "a{b}", "{study}"),
+        *("a*", "a?", "[a]", "a;b", "a|b", "a&b", "a\\b", "a\nb", "a\tb", "a\0b", "a\u00a0b"),
+        *("..", "../x", "a/../b", "a/..", "s3://a/b", "a:b", "a,b", "a=b", "(a)", "#a", "!a", "%a"),
+    ],
+)
+def test_a_path_that_a_shell_or_snakemake_takes_for_more_is_refused(raw, key, path):
+    with pytest.raises(RlvfError, match=rf"^config.yaml: {key}: .* is no folder's path") as error:
+        parse_config(changed(raw, key, path), "config.yaml")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ".", "/", "//", "./", "./.", "src", "./src/x", "workflow/", ".git/x", "config.yaml"],
+)
+def test_a_folder_of_other_files_is_refused(raw, path):
+    with pytest.raises(RlvfError, match=r"^config.yaml: results: .*(holds other|is no folder's)"):
+        parse_config(changed(raw, "results", path), "config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("path", "same"),
+    [
+        ("results/", "results"),
+        ("results//mini/", "results/mini"),
+        ("./results/./x", "results/x"),
+        ("/scratch/me/", "/scratch/me"),
+        ("//scratch//me", "/scratch/me"),
+        ("Ergebnisse/größer/模型", "Ergebnisse/größer/模型"),
+        ("a.b/c_d/e+f@g/-h", "a.b/c_d/e+f@g/-h"),
+        (".results", ".results"),
+        ("srcs/src", "srcs/src"),
+    ],
+)
+def test_equal_paths_are_written_alike(raw, path, same):
+    assert parse_config(changed(raw, "results", path), "config.yaml").results == same
+
+
+@pytest.mark.parametrize(
+    "cache", ["results", "results/cache", "./results//x", str(Path.cwd() / "results")]
+)
+def test_the_cache_lies_outside_of_the_results(raw, cache):
+    with pytest.raises(RlvfError, match=r"cache: '.*' lies in results, 'results'"):
+        parse_config(changed(raw, "cache", cache), "config.yaml")
+    parse_config(changed(raw, "cache", "results-cache"), "config.yaml")
+
+
+def test_all_that_git_tracks_is_nobodys_results():
+    command = ["git", "ls-tree", "--name-only", "HEAD"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("needs a checkout of git's: run the tests in one")
+    assert set(done.stdout.split()) <= set(CHECKOUT)
 
 
 def test_a_missing_key_is_named(raw):
@@ -133,6 +212,43 @@ def test_a_stage_depends_on_its_slice_only(raw):
     assert differing == {"grpo-tests", "grpo-combined", "gspo-tests", "gspo-combined"}
 
 
+def test_the_command_line_is_laid_over_the_files(tmp_path, raw):
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(raw))
+    changes = [
+        'training={"learning_rate": 5e-4, "top_k": 3, "gradient_checkpointing": false}',
+        "training={'max_grad_norm': 2}",
+        'studies={"rlvr": {"seeds": [1, 2, 7], "train_limit": null}}',
+        "checkpoint_every=3",
+        "results=elsewhere",
+    ]
+    config = parse_config(read_config([tmp_path / "a.yaml"], changes), "here")
+    training = config.training
+    assert (training.learning_rate, training.top_k, training.max_grad_norm) == (5e-4, 3, 2.0)
+    assert training.gradient_checkpointing is False
+    assert training.generations == raw["training"]["generations"]
+    assert config.studies["rlvr"].seeds == [1, 2, 7]
+    assert (config.checkpoint_every, config.results) == (3, "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("training={a: 1, a: 2}", "--config training:1: .*'a' stands twice"),
+        ("training={", "--config training:1: not valid YAML"),
+        ("checkpoint_every='3'", "checkpoint_every: .*valid integer .given: '3'"),
+        ("checkpoint_every=0x10", "checkpoint_every: .*valid integer .given: '0x10'"),
+        ("checkpoint_every=yes", "checkpoint_every: .*valid integer .given: 'yes'"),
+        ("prompt={chat: yes}", "prompt.chat: .*valid boolean .given: 'yes'"),
+        ("training=", "training: .*given: None"),
+        ("trainng={}", "trainng: there is no such key"),
+    ],
+)
+def test_what_the_command_line_says_is_read_as_strictly(tmp_path, raw, change, message):
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(raw))
+    with pytest.raises(RlvfError, match=message):
+        parse_config(read_config([tmp_path / "a.yaml"], [change]), "here")
+
+
 def test_files_are_laid_over_each_other(tmp_path, raw):
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(raw))
     (tmp_path / "b.yaml").write_text("training: {generations: 3}\n")
@@ -145,7 +261,7 @@ def test_files_are_laid_over_each_other(tmp_path, raw):
 def test_a_file_that_is_no_configuration_is_named(tmp_path, text):
     path = tmp_path / "broken.yaml"
     path.write_text(text)
-    with pytest.raises(RlvfError, match=r"broken.yaml: (not valid YAML|must hold)"):
+    with pytest.raises(RlvfError, match=r"broken.yaml(:1)?: (not valid YAML|must hold)"):
         load_config(path)
 
 

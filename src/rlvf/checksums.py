@@ -1,7 +1,12 @@
-"""What was fetched into a folder, file by file, and whether it still lies there as it was."""
+"""What lies in a folder that a stage made, file by file, and whether it still lies there as it was.
+
+A folder that was fetched has its checksums inside, and a note of them elsewhere; any other has a
+note beside it. The note stands for the folder: Snakemake compares a note's content, and of folders
+nothing but times.
+"""
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +17,8 @@ from rlvf.records import Record
 from rlvf.settings import FetchSettings, to_json
 
 _NAME = "checksums.json"
+# By which Snakemake knows a folder's age; no part of what a stage made.
+TIMESTAMP = ".snakemake_timestamp"
 
 
 class FileChecksum(Record):
@@ -41,21 +48,44 @@ class FileChecksum(Record):
 class _Checksums(Record):
     """`files` by their paths in the folder; `source` is what was fetched."""
 
-    source: FetchSettings
+    source: FetchSettings | None = None
     files: dict[str, FileChecksum]
+
+    def write(self, path: Path) -> None:
+        with atomic_writer(path) as file:
+            file.write(self.model_dump_json(indent=1, exclude_none=True) + "\n")
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """The files of a folder that a stage made."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file())
+    return iter(sorted(path for path in files if path.name != TIMESTAMP))
+
+
+def note_of(folder: Path | str) -> str:
+    """Where the note of a folder that was not fetched lies: beside it."""
+    return f"{folder}.checksums.json"
 
 
 def write_checksums(folder: Path, source: FetchSettings, names: Iterable[str]) -> None:
-    """Record the files of these names as they are now."""
+    """Record the files of these names, which were fetched, as they are now."""
+    _checksums(folder, names, source).write(folder / _NAME)
+
+
+def write_note(folder: Path, note: Path | None = None) -> None:
+    """Write down what a folder holds: beside it or, what was fetched, in another place."""
+    if note is None:
+        names = (path.relative_to(folder).as_posix() for path in files_of(folder))
+        _checksums(folder, names).write(Path(note_of(folder)))
+    else:
+        _read(folder / _NAME, f"remove {folder} and fetch it again").write(note)
+
+
+def _checksums(
+    folder: Path, names: Iterable[str], source: FetchSettings | None = None
+) -> _Checksums:
     files = {name: FileChecksum.of(folder / name) for name in sorted(names)}
-    with atomic_writer(folder / _NAME) as file:
-        file.write(_Checksums(source=source, files=files).model_dump_json(indent=1) + "\n")
-
-
-def write_note(folder: Path, note: Path) -> None:
-    """Write down, in another place, what a folder with checksums holds."""
-    with atomic_writer(note) as file:
-        file.write((Path(folder) / _NAME).read_text(encoding="utf-8"))
+    return _Checksums(source=source, files=files)
 
 
 def noted_source(note: Path) -> FetchSettings:
@@ -72,22 +102,28 @@ def has_checksums(folder: Path) -> bool:
 
 
 def verify_folder(folder: Path) -> FetchSettings | None:
-    """Check every file that was fetched into a folder, and return what it is. A folder without
-    checksums, such as a pretrained model's, has nothing to check.
+    """Check every file that a stage put into a folder, and return what was fetched, if it was. A
+    folder that no stage made has nothing to check.
 
     Raises:
-        RlvfError: a file is missing or damaged; names the command that repairs it.
+        RlvfError: a file is missing or damaged; says how to repair it.
     """
-    if not has_checksums(folder):
+    folder, fetched = Path(folder), has_checksums(folder)
+    note = folder / _NAME if fetched else Path(note_of(folder))
+    if not note.is_file():
         return None
-    checksums = _read(Path(folder) / _NAME, f"remove {folder} and fetch it again")
+    checksums = _read(note, f"remove {folder} and make it again")
     for name, expected in checksums.files.items():
-        if problem := expected.problem(Path(folder) / name):
-            raise RlvfError(
-                f"{Path(folder) / name}: {problem}; where there is a network, repair "
-                f"it with: {fetch_command(checksums.source, folder)}"
-            )
+        if problem := expected.problem(folder / name):
+            raise RlvfError(f"{folder / name}: {problem}; {_remedy(checksums, folder)}")
     return checksums.source
+
+
+def _remedy(checksums: _Checksums, folder: Path) -> str:
+    if checksums.source:
+        command = fetch_command(checksums.source, folder)
+        return f"where there is a network, repair it with: {command}"
+    return f"remove {folder} and make it again, which Snakemake does by itself when it is gone"
 
 
 def _read(path: Path, remedy: str) -> _Checksums:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rlvf.benchmarks import BENCHMARKS
-from rlvf.checksums import verify_folder, write_note
+from rlvf.checksums import note_of, verify_folder, write_note
 from rlvf.config import (
     GenerateSettings,
     PretrainSettings,
@@ -58,7 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     # What libraries tell their developers about coming versions; ours are pinned.
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
+        if options.makes_folder:
+            _may_be_replaced(options.out)
         options.run(options)
+        if options.makes_folder:
+            write_note(options.out)
         if options.makes_product:
             print(place_line(options.stage), file=sys.stderr)
     except RlvfError as error:
@@ -81,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def stage(name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
         sub = stages.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(run=run, makes_product=False)
+        sub.set_defaults(run=run, makes_product=False, makes_folder=False)
         return sub
 
     sub = stage("tasks", _tasks, "Write the tasks of one split of a benchmark.")
@@ -110,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--settings", required=True, help=f"model, benchmark, prompt: {_SETTINGS_HELP}"
     )
-    _out(sub, "a model folder")
+    _out_folder(sub, "a model folder")
 
     sub = stage("train", _train, "Train a policy with GRPO or GSPO and verification rewards.")
     sub.add_argument("--model", type=Path, required=True, help="model folder")
@@ -136,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         help="generations from one checkpoint to the next (default: 5)",
     )
     _workers(sub)
-    _out(sub, "the adapter's folder")
+    _out_folder(sub, "the adapter's folder")
 
     sub = stage("generate", _generate, "Write completions of a policy.")
     sub.add_argument("--model", type=Path, required=True, help="model folder")
@@ -206,25 +210,25 @@ def _parser() -> argparse.ArgumentParser:
     sub = stage("tables", _tables, "Make the tables of a study from its samples.")
     sub.add_argument("--samples", type=Path, nargs="+", required=True)
     sub.add_argument("--settings", required=True, help=f"scale, hyperparameters: {_SETTINGS_HELP}")
-    _out(sub, "a folder")
+    _out_folder(sub, "a folder")
 
     sub = stage("claims", _claims, "Evaluate a publication's claims on a study's samples.")
     sub.add_argument("--claims", type=Path, required=True, help="YAML, see rlvf.analysis.claims")
     sub.add_argument("--samples", type=Path, nargs="+", required=True)
     sub.add_argument("--scale", choices=["paper", "mini"], required=True)
-    _out(sub, "a folder")
+    _out_folder(sub, "a folder")
 
     sub = stage("figures", _figures, "Draw the figures of a study from its samples and logs.")
     sub.add_argument("--samples", type=Path, nargs="+", required=True)
     sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
     sub.add_argument("--scale", choices=["paper", "mini"], required=True)
-    _out(sub, "a folder")
+    _out_folder(sub, "a folder")
 
     sub = stage("cost", _cost, "Sum up what training took.")
     sub.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
     sub.add_argument("--times", type=Path, nargs="*", default=[], help="and their times")
     sub.add_argument("--scale", choices=["paper", "mini"], required=True)
-    _out(sub, "a folder")
+    _out_folder(sub, "a folder")
 
     sub = stage("paper", _paper, "Compile the paper from its source and results.")
     sub.add_argument("--source", type=Path, required=True, help="a Typst file")
@@ -306,6 +310,11 @@ def _out(parser: argparse.ArgumentParser, what: str) -> None:
     parser.set_defaults(makes_product=True)
 
 
+def _out_folder(parser: argparse.ArgumentParser, what: str) -> None:
+    _out(parser, f"{what}; what it holds is noted beside it, in {note_of('OUT')}")
+    parser.set_defaults(makes_folder=True)
+
+
 def _configs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
@@ -347,6 +356,14 @@ def _count(text: str) -> int:
     if value < 0:
         raise argparse.ArgumentTypeError(f"must not be below 0, as is {text}")
     return value
+
+
+def _may_be_replaced(folder: Path) -> None:
+    """Nothing that is not a stage's own is lost by a wrong --out."""
+    if folder.is_dir() and any(folder.iterdir()) and not Path(note_of(folder)).exists():
+        raise RlvfError(
+            f"{folder}: is there and no stage has made it; remove it, or name another --out"
+        )
 
 
 # ---------------------------------------------------------------- tasks and models
@@ -416,7 +433,8 @@ def _train(options: argparse.Namespace) -> None:
 def _generate(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, GenerateSettings)
     tasks = read_tasks(options.tasks)
-    verify_folder(options.model)
+    for folder in filter(None, [options.model, options.adapter]):
+        verify_folder(folder)
     from rlvf.generation import generate
 
     write_jsonl(options.out, generate(options.model, options.adapter, tasks, settings))
@@ -576,6 +594,8 @@ def _paper(options: argparse.Namespace) -> None:
     from rlvf.analysis.paper import compile_paper
 
     folders = options.tables, options.figures, options.cost, options.claims
+    for folder in folders:
+        verify_folder(folder)
     compile_paper(options.source, *folders, options.out)
 
 

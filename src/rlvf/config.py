@@ -7,16 +7,17 @@ that it uses, as one JSON text (`Config.*_settings`), so that a changed key reru
 that read it.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
-from rlvf.benchmarks import Benchmark, minimbpp
+from rlvf.benchmarks import BENCHMARKS, Benchmark, minimbpp
 from rlvf.errors import RlvfError
+from rlvf.reading import read, read_value
 from rlvf.rewards import Component
 from rlvf.settings import (
     Commit,
@@ -26,8 +27,10 @@ from rlvf.settings import (
     Positive,
     Probability,
     PromptSettings,
+    Repo,
     SandboxSettings,
     Section,
+    Seed,
     describe,
     validate,
 )
@@ -46,7 +49,7 @@ class HubModel(Section):
     """
 
     kind: Literal["hub"]
-    repo: str
+    repo: Repo
     revision: Commit
     dtype: Literal["float32", "bfloat16"]
     parameters: Positive | None = Field(default=None, exclude=True)
@@ -72,7 +75,7 @@ class MiniModel(Section):
     learning_rate: float = Field(gt=0)
     misconception_rate: float = Field(ge=0, le=1)
     lint_habit_rate: float = Field(ge=0, le=1)
-    seed: int
+    seed: Seed
     dtype: Literal["float32"]
 
     @property
@@ -250,7 +253,7 @@ class Study(Section):
     models: list[Name] = Field(min_length=1)
     algorithms: list[Name] = Field(min_length=1)
     rewards: list[Name] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1)
     controls: list[Literal["reference", "empty"]]
     overrides: list[Override]
     published: list[str]
@@ -280,6 +283,33 @@ class Cell(Section):
     @property
     def control(self) -> bool:
         return self.policy in CONTROLS
+
+
+# Of the checkout, whose files are nobody's results.
+CHECKOUT = (
+    *(".ci", ".git", ".gitignore", ".snakemake", ".venv", "CITATION.cff", "LICENSE", "Makefile"),
+    *("README.md", "Snakefile", "benchmarks", "config", "config.yaml", "containers", "docs"),
+    *("mini", "paper", "pyproject.toml", "requirements.lock", "site.yaml", "slurm", "src"),
+    *("tests", "workflow"),
+)
+
+
+def _folder(path: str) -> str:
+    """Paths stand in shell commands and in Snakemake's patterns, so what means something there is
+    refused. Equal paths are written alike."""
+    parts = path.split("/")
+    if not re.fullmatch(r"[\w.+@/-]+", path) or path.startswith("-") or ".." in parts:
+        raise ValueError(
+            f"{path!r} is no folder's path as it is written here: letters, digits and . _ + - @, "
+            "without spaces, ~, $ and .."
+        )
+    path = "/" * path.startswith("/") + "/".join(part for part in parts if part not in ("", "."))
+    if not path.strip("/") or path.split("/")[0] in CHECKOUT:
+        raise ValueError(f"{path or '.'!r} holds other files; name a folder of its own")
+    return path
+
+
+Folder = Annotated[str, AfterValidator(_folder)]
 
 
 class ResourceSettings(Section):
@@ -336,8 +366,8 @@ class Config(Section):
     """The whole configuration of one scale."""
 
     scale: Literal["paper", "mini"]
-    results: str
-    cache: str
+    results: Folder
+    cache: Folder
     benchmarks: dict[Name, Benchmark]
     models: dict[Name, Model]
     prompt: PromptSettings
@@ -353,6 +383,16 @@ class Config(Section):
     checkpoint_every: Positive
 
     @model_validator(mode="after")
+    def _cache_is_apart(self) -> "Config":
+        if Path(self.cache).absolute().is_relative_to(Path(self.results).absolute()):
+            raise KeyedError(
+                "cache",
+                f"{self.cache!r} lies in results, {self.results!r}, which holds what runs make and "
+                "nothing else; name a folder outside",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> "Config":
         for name, model in self.models.items():
             if model.kind == "mini":
@@ -361,6 +401,9 @@ class Config(Section):
         for name, study in self.studies.items():
             where = f"studies.{name}"
             _known(f"{where}.benchmark", [study.benchmark], self.benchmarks)
+            splits = BENCHMARKS[self.benchmarks[study.benchmark].kind].SPLITS
+            _known(f"{where}.train_split", [study.train_split], splits)
+            _known(f"{where}.test_split", [study.test_split], splits)
             _known(f"{where}.models", study.models, self.models)
             _known(f"{where}.algorithms", study.algorithms, self.algorithms)
             _known(f"{where}.rewards", study.rewards, self.rewards.mixes)
@@ -557,20 +600,25 @@ def parse_config(raw: dict, origin: str) -> Config:
 
 
 def load_config(*paths: Path) -> Config:
-    """Read configuration files, each laid over the ones before it, and check the result.
+    """Read configuration files and check the result.
 
     Raises:
-        RlvfError: a file cannot be read or is not YAML; or as `parse_config`.
+        RlvfError: as `read_config` and `parse_config`.
+    """
+    return parse_config(read_config(paths), " + ".join(map(str, paths)))
+
+
+def read_config(paths: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
+    """What configuration files hold, each laid over the ones before it, and over all of them what
+    the command line says: `key=value` each, the value as it would stand in a file.
+
+    Raises:
+        RlvfError: a file cannot be read, or holds something else than keys and values.
     """
     raw: dict = {}
     for path in paths:
-        try:
-            layer = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RlvfError(f"{path}: cannot read: {error.strerror}") from error
-        except yaml.YAMLError as error:
-            raise RlvfError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(layer, dict):
-            raise RlvfError(f"{path}: must hold keys and values")
-        raw = _merge(raw, layer)
-    return parse_config(raw, " + ".join(str(path) for path in paths))
+        raw = _merge(raw, read(path))
+    for change in changes:
+        key, _, text = change.partition("=")
+        raw = _merge(raw, {key: read_value(text, f"--config {key}")})
+    return raw

@@ -7,14 +7,23 @@ The latter have defaults, equal to config.yaml's.
 import importlib
 import json
 import pkgutil
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from rlvf.errors import RlvfError
+from rlvf.reading import read, read_mapping
 from rlvf.records import Severity, describe_problem
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*$")]
@@ -22,6 +31,28 @@ Positive = Annotated[int, Field(gt=0)]
 Probability = Annotated[float, Field(gt=0, le=1)]
 # In full, so that it cannot move.
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+# What every library that draws numbers takes.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _of_the_hub(repo: str) -> str:
+    # In folders' names "--" stands for the stroke.
+    if not re.fullmatch(r"(\w[\w.-]*/)?\w[\w.-]*", repo, re.ASCII) or re.search(r"--|\.\.", repo):
+        raise ValueError(f"{repo!r} is no repository's name as the hub allows it: NAMESPACE/NAME")
+    return repo
+
+
+Repo = Annotated[str, AfterValidator(_of_the_hub)]
+
+
+def _written_out(path: str) -> str:
+    if not path or path.startswith("~") or "$" in path or not path.isprintable():
+        raise ValueError(f"{path!r} is not a path written out (no ~, no $VARIABLE, no line break)")
+    return path
+
+
+# A file or folder that a user has, as an option of a stage.
+UsersPath = Annotated[str, AfterValidator(_written_out)]
 
 
 class KeyedError(ValueError):
@@ -35,7 +66,7 @@ class KeyedError(ValueError):
 class Section(BaseModel):
     """A section of the configuration: unknown keys and inexact types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -120,7 +151,7 @@ class FetchSettings(Section):
     """All that `rlvf fetch` depends on: a model (kind hub) or a benchmark's dataset."""
 
     kind: Literal["hub", "mbpp"]
-    repo: str
+    repo: Repo
     revision: Commit
 
 
@@ -157,26 +188,9 @@ def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> 
     Raises:
         RlvfError: as `load_config`.
     """
-    try:
-        if not text.lstrip().startswith("{"):
-            origin = text
-            text = Path(origin).read_text(encoding="utf-8")
-        raw = _load(text)
-    except OSError as error:
-        raise RlvfError(f"{origin}: cannot read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise RlvfError(
-            f"{origin}: not valid YAML or JSON: {' '.join(str(error).split())}"
-        ) from error
-    return validate(settings, raw, origin)
-
-
-def _load(text: str) -> Any:
-    """JSON, which YAML nearly contains: but 1e-05 is a number in JSON only."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return yaml.safe_load(text)
+    if text.lstrip().startswith("{"):
+        return validate(settings, read_mapping(text, origin), origin)
+    return validate(settings, read(Path(text)), text)
 
 
 def to_json(settings: Section | dict) -> str:
@@ -216,4 +230,6 @@ def describe(error: ValidationError, raw: Any) -> str:
         message = str(cause)
     else:
         message = describe_problem(first)
+        if first["type"] == "string_type" and isinstance(first["input"], int | float):
+            message += "; as text it stands in quotes"
     return f"{'.'.join(path)}: {message}"

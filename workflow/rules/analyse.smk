@@ -11,13 +11,14 @@ rule study_tables:
     input:
         samples=lambda w: samples_of(w.study),
     output:
-        report(
+        folder=report(
             directory(TABLES),
             patterns=["{name}.html"],
             caption="../report/tables.rst",
             labels={"study": "{study}", "table": "{name}"},
             category="Tables",
         ),
+        note=note_of(TABLES),
     log:
         f"{LOGS}/{{study}}/tables.log",
     benchmark:
@@ -27,7 +28,7 @@ rule study_tables:
         settings=lambda w: tables_settings(w.study),
     shell:
         "rlvf tables --samples {input.samples} --settings {params.settings:q}"
-        " --out {output} 2> {log}"
+        " --out {output.folder} 2> {log}"
 
 
 rule study_claims:
@@ -35,13 +36,14 @@ rule study_claims:
         claims="paper/claims.yaml",
         samples=lambda w: samples_of(w.study),
     output:
-        report(
+        folder=report(
             directory(CLAIMS),
             patterns=["{name}.html"],
             caption="../report/tables.rst",
             labels={"study": "{study}", "table": "{name}"},
             category="Claims",
         ),
+        note=note_of(CLAIMS),
     log:
         f"{LOGS}/{{study}}/claims.log",
     benchmark:
@@ -52,7 +54,7 @@ rule study_claims:
         scale=lambda w: CONFIG.scale,
     shell:
         "rlvf claims --claims {input.claims} --samples {input.samples} --scale {params.scale}"
-        " --out {output} 2> {log}"
+        " --out {output.folder} 2> {log}"
 
 
 rule study_figures:
@@ -60,13 +62,14 @@ rule study_figures:
         samples=lambda w: samples_of(w.study),
         logs=lambda w: training_logs_of(w.study),
     output:
-        report(
+        folder=report(
             directory(FIGURES),
             patterns=["{name}.png"],
             caption="../report/figures.rst",
             labels={"study": "{study}", "figure": "{name}"},
             category="Figures",
         ),
+        note=note_of(FIGURES),
     log:
         f"{LOGS}/{{study}}/figures.log",
     benchmark:
@@ -76,7 +79,7 @@ rule study_figures:
         scale=CONFIG.scale,
     shell:
         "rlvf figures --samples {input.samples} --logs {input.logs} --scale {params.scale}"
-        " --out {output} 2> {log}"
+        " --out {output.folder} 2> {log}"
 
 
 # Times differ between equal runs: they lie in files of their own, which nothing but this reads, and
@@ -86,13 +89,14 @@ rule study_cost:
         logs=lambda w: training_logs_of(w.study),
         times=lambda w: training_times_of(w.study),
     output:
-        report(
+        folder=report(
             directory(COST),
             patterns=["{name}.html"],
             caption="../report/tables.rst",
             labels={"study": "{study}", "table": "{name}"},
             category="Tables",
         ),
+        note=note_of(COST),
     log:
         f"{LOGS}/{{study}}/cost.log",
     benchmark:
@@ -102,7 +106,7 @@ rule study_cost:
         scale=CONFIG.scale,
     shell:
         "rlvf cost --logs {input.logs} --times {input.times} --scale {params.scale}"
-        " --out {output} 2> {log}"
+        " --out {output.folder} 2> {log}"
 
 
 rule study_explorer:

@@ -6,8 +6,8 @@ import shlex
 import subprocess
 import sys
 
-from rlvf.checksums import noted_source
-from rlvf.config import NO_MODEL, Site, parse_config
+from rlvf.checksums import note_of, noted_source
+from rlvf.config import NO_MODEL, Site, parse_config, read_config
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, take_lock
 from rlvf.settings import FetchSettings, parse_settings, to_json
@@ -22,8 +22,18 @@ gc.set_threshold(1_000_000)
 # Copied from workflow/site.example.yaml, which says what can be set; not in git.
 SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "site.yaml")
 
+# Read here and not by `configfile:`, which takes a key's last place where it stands twice, and whose
+# numbers on the command line are text.
+FILES = ["config.yaml"]
+FILES += [os.path.relpath(os.path.realpath(path)) for path in workflow.overwrite_configfiles]
+CHANGES = workflow.config_settings.config_args
+# For the report.
+workflow.configfiles[:] = FILES
+
 try:
-    CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
+    config.clear()
+    config.update(read_config(FILES, CHANGES))
+    CONFIG = parse_config(config, " + ".join(FILES + ["--config"] * bool(CHANGES)))
     SITE = parse_settings(SITE_FILE, Site) if SITE_FILE else Site()
 except RlvfError as error:
     sys.exit(str(error))
@@ -72,6 +82,12 @@ def fetched(note, source):
     return ancient(note.format(repo=repo, revision=source.revision))
 
 
+def noted(folder):
+    """A folder that a rule makes, and its note, as input. Snakemake compares nothing but times of a
+    folder, hence `ancient`: whoever reads the folder depends on the note."""
+    return [ancient(folder), note_of(folder)]
+
+
 def folder_of(path):
     """Where that lies of which an input is the note; any other input is what it is."""
     if os.path.dirname(path).startswith(f"{FETCHED}/"):
@@ -87,8 +103,8 @@ def fetch_settings(kind, wildcards):
 def model_of(wildcards):
     model = CONFIG.models[wildcards.model]
     if model.kind == "hub":
-        return fetched(FETCHED_MODEL, model)
-    return PRETRAINED_MODEL.format(model=wildcards.model)
+        return [fetched(FETCHED_MODEL, model)]
+    return noted(PRETRAINED_MODEL.format(model=wildcards.model))
 
 
 def source_of(wildcards):
@@ -168,7 +184,8 @@ def samples_of(study):
 
 def products_of(study):
     """All that is kept of a study."""
-    kept = (PAPER, TABLES, CLAIMS, FIGURES, COST, EXPLORER)
+    folders = (TABLES, CLAIMS, FIGURES, COST)
+    kept = (PAPER, EXPLORER, *folders, *map(note_of, folders))
     products = expand(kept, study=study) + samples_of(study)
     for cell in CONFIG.cells(study):
         names = cell.model_dump()
@@ -179,7 +196,13 @@ def products_of(study):
             **names,
         )
         if cell.trained:
-            made = ("adapter", "train.jsonl", "rollouts.jsonl", "train-times.jsonl")
+            made = (
+                "adapter",
+                note_of("adapter"),
+                "train.jsonl",
+                "rollouts.jsonl",
+                "train-times.jsonl",
+            )
             products += expand(f"{CELL}/{{made}}", made=made, **names)
     return products
 

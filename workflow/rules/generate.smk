@@ -6,7 +6,7 @@ localrules:
 rule generate:
     input:
         model=model_of,
-        adapter=lambda w: f"{CELL}/adapter" if cell_of(w).trained else [],
+        adapter=lambda w: noted(f"{CELL}/adapter") if cell_of(w).trained else [],
         tasks=f"{TASKS}/test.jsonl",
     output:
         f"{DECODED}/completions.jsonl",
@@ -20,8 +20,8 @@ rule generate:
     resources:
         **SITE.ask(CONFIG.resources.generate),
     params:
-        model=lambda w, input: folder_of(input.model),
-        adapter=lambda w, input: f"--adapter {input.adapter}" if input.adapter else "",
+        model=lambda w, input: folder_of(input.model[0]),
+        adapter=lambda w, input: f"--adapter {input.adapter[0]}" if input.adapter else "",
         stamps=stamps("generate"),
         settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),
     shell:

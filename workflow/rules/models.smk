@@ -20,7 +20,8 @@ rule fetch_model:
 
 rule pretrain_model:
     output:
-        directory(PRETRAINED_MODEL),
+        folder=directory(PRETRAINED_MODEL),
+        note=note_of(PRETRAINED_MODEL),
     log:
         f"{LOGS}/models/{{model}}.log",
     benchmark:
@@ -34,4 +35,4 @@ rule pretrain_model:
         stamps=stamps("pretrain"),
         settings=lambda w: to_json(CONFIG.pretrain_settings(w.model)),
     shell:
-        "rlvf pretrain --settings {params.settings:q} --out {output} 2> >(tee {log} >&2)"
+        "rlvf pretrain --settings {params.settings:q} --out {output.folder} 2> >(tee {log} >&2)"

@@ -6,10 +6,10 @@ localrules:
 rule study_paper:
     input:
         source="paper/{study}.typ",
-        tables=TABLES,
-        figures=FIGURES,
-        cost=COST,
-        claims=CLAIMS,
+        tables=noted(TABLES),
+        figures=noted(FIGURES),
+        cost=noted(COST),
+        claims=noted(CLAIMS),
     output:
         report(
             PAPER,
@@ -24,5 +24,5 @@ rule study_paper:
     params:
         stamps=stamps("paper"),
     shell:
-        "rlvf paper --source {input.source} --tables {input.tables} --figures {input.figures}"
-        " --cost {input.cost} --claims {input.claims} --out {output} 2> {log}"
+        "rlvf paper --source {input.source} --tables {input.tables[0]} --figures {input.figures[0]}"
+        " --cost {input.cost[0]} --claims {input.claims[0]} --out {output} 2> {log}"

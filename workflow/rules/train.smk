@@ -7,6 +7,7 @@ rule train:
         tasks=f"{TASKS}/train.jsonl",
     output:
         adapter=directory(f"{CELL}/adapter"),
+        note=note_of(f"{CELL}/adapter"),
         log=f"{CELL}/train.jsonl",
         rollouts=f"{CELL}/rollouts.jsonl",
         times=f"{CELL}/train-times.jsonl",
@@ -20,7 +21,7 @@ rule train:
         # Not a parameter, since that would train again when it changes.
         checkpoint_every=CONFIG.checkpoint_every,
     params:
-        model=lambda w, input: folder_of(input.model),
+        model=lambda w, input: folder_of(input.model[0]),
         stamps=lambda w: training_stamps(w),
         settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
         checkpoints=f"{CELL}/checkpoints",

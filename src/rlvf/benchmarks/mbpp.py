@@ -16,7 +16,7 @@ from typing import Any, Literal
 from rlvf.checksums import fetch_command, verify_folder
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
-from rlvf.settings import Commit, Section, fetch_settings
+from rlvf.settings import Commit, Repo, Section, UsersPath, fetch_settings
 
 # The publisher's splits, by task_id.
 SPLITS = {
@@ -37,9 +37,9 @@ class Settings(Section):
     """
 
     kind: Literal["mbpp"] = "mbpp"
-    repo: str = "google-research-datasets/mbpp"
+    repo: Repo = "google-research-datasets/mbpp"
     revision: Commit = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
-    source: str | None = None
+    source: UsersPath | None = None
     sha256: str = "74096fcd5ab1cba45dfed503d2fd175efe9bd72ebb86f2a03d8a8d5abeae4488"
 
 

@@ -21,7 +21,7 @@ from typing import Literal
 
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
-from rlvf.settings import Positive, Section
+from rlvf.settings import Positive, Section, Seed
 
 PRETRAIN, TRAIN, TEST = "pretrain", "train", "test"
 # Those with tasks; `pretrain` has samples without end instead.
@@ -36,7 +36,7 @@ class Settings(Section):
     """MiniMBPP, generated from a seed; sizes are numbers of tasks."""
 
     kind: Literal["minimbpp"] = "minimbpp"
-    seed: int = 1
+    seed: Seed = 1
     train: Positive = 300
     test: Positive = 200
 

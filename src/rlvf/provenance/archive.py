@@ -1,7 +1,7 @@
 """Results with what Snakemake knows of them, in one file, to go on from in another checkout.
 
-Unpacked in a fresh clone, Snakemake finds everything up to date: products keep their times to the
-nanosecond, its records travel with them, and what it compares besides (code, parameters, the
+Unpacked in a fresh clone, Snakemake finds everything up to date: its records, with the checksums of
+what each job read, travel with the products, and what it compares besides (code, parameters, the
 paper's source) is in the clone. The cache stays behind: what a job needs of it is fetched again.
 """
 
@@ -19,7 +19,6 @@ from rlvf.files import atomic_writer, take_lock
 from rlvf.progress import Progress
 from rlvf.provenance.manifest import (
     KNOWN,
-    TIMESTAMP,
     commit,
     jobs_of,
     read_products,
@@ -66,6 +65,7 @@ def write_archive(configs: Sequence[Path], options: Sequence[str]) -> Path:
 
 def _check_complete(configs: Sequence[Path], options: Sequence[str], results: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--cores", "1"]
+    command += ["--max-checksum-file-size", "1TB"]
     command += [*options, "--configfile", *map(str, configs)]
     done = subprocess.run(command, capture_output=True, text=True)
     output = done.stdout + done.stderr
@@ -81,10 +81,8 @@ def _check_complete(configs: Sequence[Path], options: Sequence[str], results: Pa
 
 def _files(results: Path) -> Iterator[Path]:
     """What the manifest names, what belongs beside it, and Snakemake's record of each product."""
-    for product, files in read_products(results).items():
+    for files in read_products(results).values():
         yield from (results / name for name in files)
-        if (results / product / TIMESTAMP).exists():
-            yield results / product / TIMESTAMP
     for name in KNOWN:
         path = results / name
         yield from (file for file in [path, *path.rglob("*")] if file.is_file())
@@ -97,7 +95,6 @@ def _pack(path: Path, files: list[Path]) -> None:
     with (
         atomic_writer(path) as out,
         gzip.GzipFile("", "wb", 6, out.buffer, mtime=0) as compressed,
-        # Times with fractions of a second: Snakemake compares them.
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         # Without this folder Snakemake takes its records for those of an old version.

@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from rlvf.analysis.usage import Job, read_job
-from rlvf.checksums import FileChecksum
+from rlvf.checksums import FileChecksum, files_of
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_directory, atomic_writer
 from rlvf.progress import Progress
@@ -36,8 +36,6 @@ NAME = "ro-crate-metadata.json"
 LOGS, BENCHMARKS, WORKFLOW = "logs", "benchmarks", "workflow"
 # What belongs there without being a product.
 KNOWN = (NAME, LOGS, BENCHMARKS, "usage.md", "usage.csv")
-# By which Snakemake knows a folder's age.
-TIMESTAMP = ".snakemake_timestamp"
 _SNAKEFILE, _RULES = Path("Snakefile"), Path("workflow/rules")
 
 _WFRUN = "https://w3id.org/ro/wfrun"
@@ -215,10 +213,7 @@ class _Crate:
             self.entities[part["@id"]] = self.before[part["@id"]]
 
     def _add_folder(self, path: Path) -> None:
-        files = sorted(
-            file for file in path.rglob("*") if file.is_file() and file.name != TIMESTAMP
-        )
-        parts = [self._add_file(file) for file in files]
+        parts = [self._add_file(file) for file in files_of(path)]
         self._add({"@id": self._identity(path), "@type": "Dataset", "hasPart": parts})
 
     def _add_file(self, path: Path) -> Entity:

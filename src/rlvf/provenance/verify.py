@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from rlvf.checksums import TIMESTAMP
 from rlvf.files import is_left_over
 from rlvf.progress import Progress
-from rlvf.provenance.manifest import KNOWN, LOGS, TIMESTAMP, read_products
+from rlvf.provenance.manifest import KNOWN, LOGS, read_products
 
 # What a training in progress keeps in its cell.
 _CHECKPOINTS = re.compile(r"[^/]+/[^/]+/[^/]+/seed\d+/checkpoints")
