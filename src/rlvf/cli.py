@@ -58,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     # What libraries tell their developers about coming versions; ours are pinned.
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
+        if options.runs_snakemake and not Path("Snakefile").exists():
+            raise RlvfError("there is no Snakefile here; call this in the checkout")
         if options.makes_folder:
             _may_be_replaced(options.out)
         options.run(options)
@@ -85,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def stage(name: str, run: Callable, summary: str) -> argparse.ArgumentParser:
         sub = stages.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(run=run, makes_product=False, makes_folder=False)
+        sub.set_defaults(run=run, makes_product=False, makes_folder=False, runs_snakemake=False)
         return sub
 
     sub = stage("tasks", _tasks, "Write the tasks of one split of a benchmark.")
@@ -250,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         "Say what a run of Snakemake would redo, and because of what: files, keys of the "
         "configuration, code, versions of packages. Runs nothing.",
     )
+    sub.set_defaults(runs_snakemake=True)
     sub.usage = "rlvf why [SNAKEMAKE ARGUMENT ...], for instance: rlvf why --profile mini"
 
     sub = stage("usage", _usage, "Compare what jobs used with what they asked for.")
@@ -283,6 +286,7 @@ def _parser() -> argparse.ArgumentParser:
         "Pack complete results and what Snakemake knows of them into one file, to be unpacked in "
         "another checkout and gone on from there. The cache is not packed.",
     )
+    sub.set_defaults(runs_snakemake=True)
     _configs(sub)
     sub.add_argument(
         "--options",

@@ -5,10 +5,13 @@ The study is made once, for real, from a copy of the code; each change is made i
 """
 
 import importlib.metadata
+import os
 import shutil
 from collections import Counter
 
 import pytest
+
+from tests.workflow.conftest import Copy
 
 # ---------------------------------------------------------------- what there is to plan
 
@@ -252,6 +255,9 @@ CHANGES = [
     # Products.
     ("tables removed", remove("rlvr/tables"), Counter(study_tables=1, study_paper=1)),
     ("claims removed", remove("rlvr/claims"), Counter(study_claims=1, study_paper=1)),
+    ("a note removed", remove("rlvr/cost.checksums.json"), Counter(study_cost=1, study_paper=1)),
+    ("an adapter's note removed", remove(f"{CELL}/adapter.checksums.json"), trained(1)),
+    ("a note spoiled", spoil("rlvr/tables.checksums.json"), Counter(study_paper=1)),
     ("samples removed", remove(f"{CELL}/samples.jsonl"), Counter(measure=1) + SUMMARY),
     (
         "adapter and log removed",
@@ -274,6 +280,45 @@ CHANGES = [
 def test_a_change_reruns_what_it_touches_and_nothing_else(copy, change, expected):
     change(copy)
     assert copy.plan() == dict(expected)
+
+
+# ---------------------------------------------------------------- times
+
+_LONG_AGO = 10**9
+
+
+def touched(folder):
+    for path in folder.rglob("*"):
+        os.utime(path, follow_symlinks=False)
+
+
+def aged(folder):
+    """As from an archive that keeps no times, or a clock that went wrong."""
+    for path in folder.rglob("*"):
+        os.utime(path, (_LONG_AGO, _LONG_AGO), follow_symlinks=False)
+
+
+def reversed_in_time(folder):
+    """Inputs younger than what was made of them."""
+    paths = sorted(folder.rglob("*"), key=lambda path: path.lstat().st_mtime)
+    for age, path in enumerate(paths):
+        os.utime(path, (_LONG_AGO - age, _LONG_AGO - age), follow_symlinks=False)
+
+
+@pytest.mark.parametrize("change", [touched, aged, reversed_in_time])
+@pytest.mark.parametrize("part", [".", "results", "results/mini/models"])
+def test_times_decide_nothing(copy, change, part):
+    change(copy.folder / part)
+    assert copy.plan() == {}
+
+
+def test_a_copy_without_times_is_up_to_date(made, tmp_path):
+    shutil.copytree(made.folder, tmp_path / "copy", symlinks=True, copy_function=shutil.copyfile)
+    copy = Copy.of(tmp_path / "copy")
+    for path in copy.folder.rglob(".snakemake_timestamp"):
+        path.unlink()
+    assert copy.plan() == {}
+    assert copy.rlvf("verify", "results/mini").returncode == 0
 
 
 # ---------------------------------------------------------------- what is said of it

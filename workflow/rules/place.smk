@@ -5,6 +5,6 @@ import sys
 
 if not (os.path.isdir(workflow.basedir) and os.path.samefile(workflow.basedir, ".")):
     sys.exit(
-        f"Snakemake has to be started in the checkout, the folder of the Snakefile, without "
-        f"--directory: cd {shlex.quote(str(workflow.basedir))}"
+        "Snakemake has to be started in the checkout, the folder of the Snakefile, without "
+        f"--directory: cd {shlex.quote(os.path.realpath(workflow.basedir))}"
     )
