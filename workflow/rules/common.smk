@@ -24,7 +24,7 @@ SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "sit
 
 # Read here and not by `configfile:`, which takes a key's last place where it stands twice, and whose
 # numbers on the command line are text.
-FILES = ["config.yaml"]
+FILES = [] if workflow.config_settings.replace_workflow_config else ["config.yaml"]
 FILES += [os.path.relpath(os.path.realpath(path)) for path in workflow.overwrite_configfiles]
 CHANGES = workflow.config_settings.config_args
 # For the report.
