@@ -167,3 +167,73 @@ def test_a_run_succeeds_even_if_what_was_used_cannot_be_read(checkout):
     done = checkout.snakemake("results/mini/rlvr/tasks/test.jsonl", *TASKS)
     assert done.returncode == 0
     assert "rlvf usage: error: results/mini/benchmarks/bad.jsonl: not a benchmark" in done.stderr
+
+
+# ---------------------------------------------------------------- what configures a run
+
+
+def test_the_command_line_takes_values_as_a_file_does(checkout):
+    changes = [
+        'training={"learning_rate": 5e-4, "generations": 7}',
+        'studies={"rlvr": {"seeds": [1, 2]}}',
+        "results=results/elsewhere/",
+    ]
+    mini = ("--cores", "1", "--configfile", "config/mini.yaml", "--config", *changes)
+    done = checkout.snakemake("-n", "-p", *mini)
+    assert planned(done)["train"] == 2 * 2 * 2 * 3
+    assert '"learning_rate": 0.0005' in done.stdout and '"generations": 7' in done.stdout
+    assert "--out results/elsewhere/rlvr/" in done.stdout
+    done = why(checkout, *mini)
+    assert done.returncode == 0 and not done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "results=my results"], "results: 'my results' is no folder's path"),
+        (["--config", "cache=~/cache"], "cache: '~/cache' is no folder's path"),
+        (
+            ["--configfile", "config/mini.yaml", "twice.yaml"],
+            "twice.yaml:3: .*'seeds' stands twice",
+        ),
+        (["--directory", "docs"], "has to be started in the checkout, the folder of the Snakefile"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_runs(checkout, arguments, message):
+    (checkout.folder / "docs").mkdir()
+    (checkout.folder / "twice.yaml").write_text("studies:\n  rlvr: {seeds: [1],\n    seeds: [2]}\n")
+    done = checkout.snakemake("--profile", "mini", *arguments)
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if re.search(message, line)], done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (checkout.folder / "results").exists()
+
+
+def test_a_profile_is_found_from_elsewhere_and_says_where_to_start(checkout, tmp_path_factory):
+    options = ["-n", "-s", checkout.folder / "Snakefile", "--profile", checkout.folder / "mini"]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *options],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "started in the checkout, the folder of the Snakefile" in done.stderr
+    assert f"cd {checkout.folder}" in done.stderr
+
+
+def test_large_inputs_are_compared_by_content_too(checkout):
+    tasks = checkout.folder / "results/mini/rlvr/tasks/test.jsonl"
+    control = "results/mini/rlvr/none/reference/seed0/greedy/completions.jsonl"
+    assert (
+        checkout.snakemake("--profile", "mini", "results/mini/rlvr/tasks/test.jsonl").returncode
+        == 0
+    )
+    tasks.write_text(tasks.read_text().replace("{", "{" + " " * 2 * 10**6, 1))
+    assert checkout.snakemake("--profile", "mini", control).returncode == 0
+    tasks.touch()
+    done = checkout.snakemake("-n", "--profile", "mini", control)
+    assert "Nothing to be done" in done.stdout + done.stderr
+    tasks.write_text(tasks.read_text().replace("{ ", "{", 1))
+    assert planned(checkout.snakemake("-n", "--profile", "mini", control))["control"] == 1
