@@ -250,3 +250,17 @@ def test_mbpp_references_all_pass_in_order(mbpp_path, tmp_path):
     executions = read_jsonl(tmp_path / "executions.jsonl", Execution)
     assert [execution.task_id for execution in executions] == [f"mbpp/{n}" for n in range(1, 975)]
     assert {execution.verdict for execution in executions} == {"passed"}
+
+
+def test_a_folder_that_no_stage_made_is_not_replaced(folder):
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("text")
+    done = rlvf("pretrain", "--settings", "{}", "--out", mine)
+    assert_one_line_error(done, f"{mine}: is there and no stage has made it")
+    assert (mine / "thesis.tex").read_text() == "text"
+
+
+@pytest.mark.parametrize("stage", ["why", "archive"])
+def test_away_from_the_checkout_it_is_said_where_to_be(folder, stage):
+    assert_one_line_error(rlvf(stage, cwd=folder), "no Snakefile here; call this in the checkout")
