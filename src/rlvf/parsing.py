@@ -19,7 +19,7 @@ import sys
 import threading
 import warnings
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from rlvf.errors import RlvfError
@@ -29,9 +29,9 @@ _PYTHON = (sys.executable, "-s", "-P", "-S", "-B", "-W", "ignore", "-X", "utf8",
 _BOOT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from inside import source
+from inside import examiner
 del sys.path[0], sys.argv[1:]
-source.main()
+examiner.main()
 """
 _FOLDER = str(Path(__file__).parent / "sandbox")
 _ATTEMPTS = 3
@@ -67,7 +67,7 @@ class Parsed:
         """
         return name in self.names
 
-    @cached_property
+    @property
     def tree(self) -> ast.Module | None:
         """The syntax tree; None if the code does not compile, or is too deep for a tree."""
         if not self.compiles:
@@ -102,7 +102,7 @@ class _Examiner:
         self._owner = 0
 
     def ask(self, code: str) -> dict:
-        """What `inside.source` says of the code."""
+        """What `inside.examiner` says of the code."""
         with self._lock:
             for _ in range(_ATTEMPTS):
                 status = 0
