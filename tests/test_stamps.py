@@ -18,8 +18,9 @@ def test_a_stage_comes_to_what_it_runs_also_in_other_processes():
 
 def test_what_a_use_does_not_come_to_is_left_out():
     everything = files("train")
-    without = files("train", unused=("rlvf.sandbox", "rlvf.lint"))
+    without = files("train", unused=("rlvf.sandbox.client", "rlvf.lint"))
     assert {"rlvf/lint.py", "rlvf/sandbox/judge.py"} <= everything - without
+    assert "rlvf/sandbox/inside/examiner.py" in files("train", unused=("rlvf.sandbox.client",))
     assert "rlvf/training/grpo.py" in without
 
 
@@ -37,7 +38,10 @@ def test_files_that_a_package_reads_count_with_it():
 
 
 def test_packages_follow_the_files():
-    assert [one.partition("==")[0] for one in stamps("lint") if "@" not in one] == ["ruff"]
+    assert [one.partition("==")[0] for one in stamps("lint") if "@" not in one] == [
+        "ruff",
+        "python",
+    ]
     assert stamps("control", ("no-such-package",))[-1] == "no-such-package is not installed"
 
 

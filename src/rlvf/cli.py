@@ -504,12 +504,13 @@ def _lint(options: argparse.Namespace) -> None:
     )
     completions = read_jsonl(options.completions, Completion)
     codes = [code_of(completion) for completion in completions]
+    names = [f"{completion.task_id} sample {completion.sample_id}" for completion in completions]
     write_jsonl(
         options.out,
         [
             lint_report(completion.task_id, completion.sample_id, code, findings)
             for completion, code, findings in zip(
-                completions, codes, lint(codes, settings), strict=True
+                completions, codes, lint(codes, settings, names), strict=True
             )
         ],
     )

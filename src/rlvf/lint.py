@@ -1,60 +1,94 @@
 """Ruff over many snippets in one process: code in, findings with severities out.
 
-Ruff runs isolated from any configuration file, with named rules only, and blind to suppression
-comments, which a policy would otherwise learn to write (`# noqa`). Ruff calls every finding an
-"error"; levels come from the configured table. A syntax error counts once per snippet.
+Ruff runs isolated from any configuration file and from the environment, with named rules only, and
+blind to suppression comments, which a policy would otherwise learn to write (`# noqa`). Its target
+is the Python that runs candidates. Ruff calls every finding an "error"; levels come from the
+configured table.
+
+`invalid-syntax` is found, once, in exactly the snippets that rlvf.parsing says do not compile: what
+Ruff's own parser thinks of them does not count. A snippet on which Ruff dies is set apart, is named
+on standard error and has that one finding; the others keep theirs.
 """
 
+import io
 import json
+import os
+import resource
+import signal
 import subprocess
+import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rlvf.errors import RlvfError
+from rlvf.parsing import SyntaxProblem, parse
 from rlvf.records import SEVERITIES, Diagnostic, LintReport, Severity
 from rlvf.settings import LintSettings
 
 INVALID_SYNTAX = "invalid-syntax"
 
+# For each thread of Ruff. Its default is reached by expressions 2,031 levels deep; this is enough
+# for some 65,000, and no code that compiles has more than 3,000.
+_STACK_BYTES = 64 << 20
+# Of processor time, for a run and for each snippet in it, which takes milliseconds.
+_SECONDS, _SECONDS_EACH = 60, 0.1
+_LONGEST_MESSAGE = 1000
+# Signals by which others end a process, and what Ruff says when there is no more memory.
+_ENDED_BY_OTHERS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+_NO_MEMORY = "memory allocation of"
 
-def lint(snippets: Sequence[str | None], settings: LintSettings) -> list[list[Diagnostic]]:
-    """The findings of each snippet, by line and column; none where there is no code.
+
+def lint(
+    snippets: Sequence[str | None], settings: LintSettings, names: Sequence[str] | None = None
+) -> list[list[Diagnostic]]:
+    """The findings of each snippet, by line and column; none where there is no code. `names` are
+    what to call the snippets in the log.
 
     Raises:
-        RlvfError: Ruff refuses the rules, or did not see every snippet.
+        RlvfError: Ruff refuses the rules, did not see every snippet, or the machine fails it.
     """
-    findings: list[list[Diagnostic]] = [[] for _ in snippets]
-    # Ruff skips what git ignores and says "All checks passed": work outside any checkout, name
-    # every file, and check that each was seen.
-    with tempfile.TemporaryDirectory(prefix="rlvf-lint-") as folder:
-        files = {}
-        for number, code in enumerate(snippets):
-            if code is not None:
-                path = Path(folder, f"{number}.py").resolve()
-                # A lone surrogate cannot be in a file; it is a syntax error there too.
-                path.write_bytes(code.encode("utf-8", errors="replace"))
-                files[str(path)] = number
-        if not files:
-            return findings
-        for finding in _run_ruff(Path(folder), list(files), settings):
-            code = finding["code"] or INVALID_SYNTAX
-            found = findings[files[str(Path(finding["filename"]).resolve())]]
-            if code == INVALID_SYNTAX and any(other.code == code for other in found):
-                continue
-            found.append(
-                Diagnostic(
-                    code=code,
-                    severity=severity_of(code, settings),
-                    line=finding["location"]["row"],
-                    column=finding["location"]["column"],
-                    message=finding["message"],
-                )
-            )
-    for found in findings:
-        found.sort(key=lambda finding: (finding.line, finding.column, finding.code))
-    return findings
+    numbers = [number for number, code in enumerate(snippets) if code is not None]
+    raw: list[list[dict]] = [[] for _ in snippets]
+    problems: dict[int, SyntaxProblem | None] = {n: parse(snippets[n]).problem for n in numbers}
+    for number, outcome in _check_all(snippets, numbers, settings):
+        if isinstance(outcome, str):
+            name = names[number] if names else f"snippet {number}"
+            print(f"{name}: {outcome}; it counts as a syntax error", file=sys.stderr)
+            problems[number] = problems[number] or SyntaxProblem(1, 1, outcome)
+        else:
+            raw[number].append(outcome)
+    return [_diagnostics(found, problems.get(number), settings) for number, found in enumerate(raw)]
+
+
+def _diagnostics(
+    found: list[dict], problem: SyntaxProblem | None, settings: LintSettings
+) -> list[Diagnostic]:
+    places = [
+        (
+            finding["location"]["row"],
+            finding["location"]["column"],
+            finding["code"] or INVALID_SYNTAX,
+            finding["message"][:_LONGEST_MESSAGE],
+        )
+        for finding in found
+    ]
+    syntax = [place for place in places if place[2] == INVALID_SYNTAX]
+    places = [place for place in places if place[2] != INVALID_SYNTAX]
+    if problem:
+        own = (problem.line, problem.column, INVALID_SYNTAX, problem.message)
+        places.append(syntax[0] if syntax else own)
+    return [
+        Diagnostic(
+            code=code,
+            severity=severity_of(code, settings),
+            line=line,
+            column=column,
+            message=message,
+        )
+        for line, column, code, message in sorted(places, key=lambda place: place[:3])
+    ]
 
 
 def lint_report(
@@ -74,8 +108,8 @@ def lint_report(
 
 
 def count_lines(code: str | None) -> int:
-    """Lines that are not blank."""
-    return sum(bool(line.strip()) for line in (code or "").splitlines())
+    """Lines that are not blank; they end where Python's end."""
+    return sum(bool(line.strip()) for line in io.StringIO(code or "", newline=None))
 
 
 def severity_of(code: str, settings: LintSettings) -> Severity:
@@ -88,33 +122,124 @@ def severity_of(code: str, settings: LintSettings) -> Severity:
     return level
 
 
-def _run_ruff(folder: Path, files: list[str], settings: LintSettings) -> list[dict]:
+# ---------------------------------------------------------------- Ruff's process
+
+
+class _RuffDied(Exception):
+    """Ruff ended without an answer."""
+
+
+def _check_all(
+    snippets: Sequence[str | None], numbers: list[int], settings: LintSettings
+) -> Iterator[tuple[int, dict | str]]:
+    """Ruff's findings, each with the number of its snippet; text says how Ruff died on it."""
+    if not numbers:
+        return
+    # Ruff skips what git ignores and says "All checks passed": work outside any checkout, name
+    # every file, and check that each was seen.
+    try:
+        with tempfile.TemporaryDirectory(prefix="rlvf-lint-") as name:
+            folder = Path(name)
+            folder.chmod(0o700)  # whatever the umask
+            _write(folder / _EMPTY, "")
+            for number in numbers:
+                _write(folder / f"{number}.py", snippets[number])
+            yield from _check(folder, numbers, settings)
+    except OSError as error:
+        raise RlvfError(f"Ruff cannot be given the code: {error}") from error
+
+
+# Ruff reads a single file on its main thread, whose stack is as large as the user's limits say.
+_EMPTY = "empty.py"
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch()
+    path.chmod(0o600)
+    # A lone surrogate cannot be in a file; it is a syntax error anyway.
+    path.write_bytes(text.encode("utf-8", errors="replace"))
+
+
+def _check(
+    folder: Path, numbers: list[int], settings: LintSettings
+) -> Iterator[tuple[int, dict | str]]:
+    try:
+        found = _run_ruff(folder, numbers, settings)
+    except _RuffDied as death:
+        if not numbers:  # it is not for the code that it dies
+            raise RlvfError(f"ruff {death}") from death
+        if len(numbers) == 1:
+            yield from _check(folder, [], settings)
+            yield numbers[0], f"Ruff {death}"
+        else:
+            half = len(numbers) // 2
+            yield from _check(folder, numbers[:half], settings)
+            yield from _check(folder, numbers[half:], settings)
+        return
+    for finding in found:
+        yield int(Path(finding["filename"]).stem), finding
+
+
+def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[dict]:
+    """Raises _RuffDied."""
     # Reading the list from a file keeps thousands of names off the command line.
-    listing = folder / "files.txt"
-    listing.write_text("\n".join(files), encoding="utf-8")
+    names = [_EMPTY, *(f"{number}.py" for number in numbers)]
+    _write(folder / "files.txt", "\n".join(names))
     command = [
         _ruff_program(),
         "check",
         "--isolated",
         "--no-cache",
         "--ignore-noqa",
+        "--unfixable=ALL",  # fixes are long where findings are nested
         "--exit-zero",
         "--verbose",
         "--output-format=json",
-        f"--target-version={settings.target_version}",
+        f"--target-version=py{sys.version_info.major}{sys.version_info.minor}",
         f"--line-length={settings.line_length}",
         *(f"--select={rule}" for rule in settings.select),
         *(f"--ignore={rule}" for rule in settings.ignore),
-        f"@{listing}",
+        "@files.txt",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-    if done.returncode != 0:
-        reason = " ".join(done.stderr.split())[-300:]
-        raise RlvfError(f"ruff failed with status {done.returncode}: {reason}")
-    seen = done.stderr.count("][DEBUG] Checking: ")
-    if seen != len(files):
-        raise RlvfError(f"ruff saw {seen} of {len(files)} snippets; nothing was counted")
-    return json.loads(done.stdout)
+    # Nothing else of the environment: RUFF_OUTPUT_FILE and others would change what comes back.
+    kept = {k: v for k, v in os.environ.items() if k == "RAYON_NUM_THREADS"}
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        cwd=folder,
+        env={"RUST_MIN_STACK": str(_STACK_BYTES), **kept},
+    )
+    with process:
+        try:
+            _limit_time(process.pid, int(_SECONDS + _SECONDS_EACH * len(numbers)))
+            output, log = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        reason = " ".join(log.split())[-300:]
+        ending = f"failed with status {process.returncode}: {reason}".rstrip(": ")
+        if process.returncode in _ENDED_BY_OTHERS or _NO_MEMORY in log:
+            raise RlvfError(f"ruff {ending}; is memory short?")
+        raise _RuffDied(ending)
+    seen = log.count("][DEBUG] Checking: ")
+    if seen != len(names):
+        raise RlvfError(f"ruff saw {seen} of {len(names)} files; nothing was counted")
+    return json.loads(output)
+
+
+def _limit_time(pid: int, seconds: int) -> None:
+    """Of the processor, so that a busy machine changes nothing."""
+    try:
+        _, hard = resource.prlimit(pid, resource.RLIMIT_CPU)
+        soft = seconds if hard == resource.RLIM_INFINITY else min(seconds, hard)
+        resource.prlimit(pid, resource.RLIMIT_CPU, (soft, hard))
+    except ProcessLookupError:  # done already
+        pass
 
 
 def _ruff_program() -> str:

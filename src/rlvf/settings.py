@@ -120,17 +120,28 @@ class LintSettings(Section):
     """Which Ruff rules count, and how much: `severities` maps a level to rule prefixes.
 
     The longest prefix that matches a rule wins; a rule that none matches is `default_severity`.
+    Ruff's target version is no setting: it is that of the Python that runs the code.
     """
 
     select: tuple[str, ...] = ("E", "F", "W", "B", "C4", "SIM", "UP", "PIE", "RET")
     ignore: tuple[str, ...] = ()
     line_length: Positive = 100
-    target_version: str = "py311"
     severities: dict[Severity, tuple[str, ...]] = {
         "error": ("invalid-syntax", "F", "E9", "E722"),
         "info": ("W", "E1", "E2", "E3", "E5"),
     }
     default_severity: Severity = "warning"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_target_version(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "target_version" in raw:
+            raise KeyedError(
+                "target_version",
+                "Ruff's target is the Python that runs the code, so there is no such key any more; "
+                "remove it",
+            )
+        return raw
 
     @field_validator("severities", "select", "ignore", mode="before")
     @classmethod

@@ -2,7 +2,8 @@
 
 Snakemake makes a product again when a parameter of its rule has changed. These are parameters: one
 text `path@checksum` for each file of which the stage reaches something, `package==version` for
-each package that decides on its products.
+each package that decides on its products. Python counts as a package where candidates' code is
+read or run, since its minor version says what is valid syntax.
 
 The checksum is taken over the definitions that the stage reaches (functions, classes, constants),
 followed by name from the stage's own function through all modules of rlvf, without comments and
@@ -13,6 +14,7 @@ reached in other ways than by name is named here, in `_BESIDES`; files that are 
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +31,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # Started as a program of its own.
 _BESIDES = {
     "rlvf.sandbox.connection": ["rlvf.sandbox.inside.server.main"],
+    "rlvf.parsing": ["rlvf.sandbox.inside.examiner.main"],
 }
 # Read by a package, from its own folder.
 _FILES = {"rlvf.analysis.explorer": "page.*"}
@@ -37,9 +40,11 @@ _MODEL = ("torch", "transformers", "tokenizers")
 _STATISTICS = ("pandas", "numpy", "scipy", "statsmodels")
 _PACKAGES = {
     "pretrain": _MODEL,
-    "train": (*_MODEL, "trl", "peft", "accelerate", "datasets"),
+    "train": (*_MODEL, "trl", "peft", "accelerate", "datasets", "python"),
     "generate": (*_MODEL, "peft"),
-    "lint": ("ruff",),
+    "execute": ("python",),
+    "lint": ("ruff", "python"),
+    "measure": ("python",),
     "tables": _STATISTICS,
     "claims": _STATISTICS,
     "cost": ("pandas",),
@@ -57,16 +62,11 @@ def stamps(
     unused: tuple[str, ...] = (),
 ) -> list[str]:
     """The stamps of a sub-command of `rlvf`: with these further packages and with the modules that
-    are found by the `kind` of a section; without the modules (and those below them) that this use
-    of it does not come to."""
+    are found by the `kind` of a section; without the modules that this use of it does not come
+    to."""
     reached: dict[str, set[str]] = {}
     for module, name in ((f"{_PACKAGE}.cli", f"_{stage}"), *((kind, "") for kind in kinds)):
-        _follow(module, name, reached)
-    reached = {
-        module: names
-        for module, names in reached.items()
-        if not any(f"{module}.".startswith(f"{one}.") for one in unused)
-    }
+        _follow(module, name, reached, unused)
     files = [
         f"{_path(module).relative_to(_SOURCE.parent)}@{_checksum(module, frozenset(names))}"
         for module, names in reached.items()
@@ -79,6 +79,8 @@ def stamps(
 
 
 def _package(name: str) -> str:
+    if name == "python":
+        return f"python=={sys.version_info.major}.{sys.version_info.minor}"
     try:
         # Without the part that says for which device it was built.
         return f"{name}=={version(name).partition('+')[0]}"
@@ -219,44 +221,46 @@ def _is_main(node: ast.stmt) -> bool:
 # ---------------------------------------------------------------- following
 
 
-def _follow(module: str, name: str, reached: dict[str, set[str]]) -> None:
+def _follow(module: str, name: str, reached: dict[str, set[str]], unused: tuple[str, ...]) -> None:
     """Add what a definition reaches, itself included, by module; an empty name is the whole one."""
-    if _path(module) is None:
+    if _path(module) is None or module in unused:
         return
     found = _module(module)
     if module not in reached:
         reached[module] = set()
         for definition in found.loose:
-            _follow_mentioned(module, definition, reached)
+            _follow_mentioned(module, definition, reached, unused)
         for besides in _BESIDES.get(module, ()):
             inner, _, attribute = besides.rpartition(".")
-            _follow(*((besides, "") if _path(besides) else (inner, attribute)), reached)
+            _follow(*((besides, "") if _path(besides) else (inner, attribute)), reached, unused)
     if name in found.imported and name not in found.definitions:
-        _follow(*found.imported[name], reached)
+        _follow(*found.imported[name], reached, unused)
         return
     for one in [name] if name else found.definitions:
         if one in reached[module] or one not in found.definitions:
             continue
         reached[module].add(one)
         for definition in found.definitions[one]:
-            _follow_mentioned(module, definition, reached)
+            _follow_mentioned(module, definition, reached, unused)
 
 
-def _follow_mentioned(module: str, definition: _Definition, reached: dict[str, set[str]]) -> None:
+def _follow_mentioned(
+    module: str, definition: _Definition, reached: dict[str, set[str]], unused: tuple[str, ...]
+) -> None:
     found = _module(module)
     owners = {text.partition(".")[0] for text in definition.mentioned if "." in text}
     for text in definition.mentioned:
         owner, dot, attribute = text.partition(".")
         if owner in found.definitions and not dot:
-            _follow(module, owner, reached)
+            _follow(module, owner, reached, unused)
         elif owner in found.imported:
             target, inner = found.imported[owner]
             if inner:
-                _follow(target, inner, reached)
+                _follow(target, inner, reached, unused)
             elif dot:
-                _follow(target, attribute, reached)
+                _follow(target, attribute, reached, unused)
             elif owner not in owners:  # handed on as a whole
-                _follow(target, "", reached)
+                _follow(target, "", reached, unused)
 
 
 def _checksum(module: str, names: frozenset[str]) -> str:

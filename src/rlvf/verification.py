@@ -53,7 +53,11 @@ class Verifier:
             candidates = (Candidate(tasks[n], n, codes[n]) for n in places.values())
             executions = dict(zip(places, self._sandbox.execute(candidates), strict=True))
         if self._lint is not None:
-            found = lint([codes[n] for n in places.values()], self._lint)
+            found = lint(
+                [codes[n] for n in places.values()],
+                self._lint,
+                [f"{tasks[n].task_id} completion {n}" for n in places.values()],
+            )
             findings = dict(zip(places, found, strict=True))
         return [
             Verified(task, completion, code, executions.get(key), findings.get(key))

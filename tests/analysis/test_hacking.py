@@ -2,8 +2,9 @@
 
 import pytest
 
-from rlvf.analysis.hacking import HACKS, hacks_of, parse_code
+from rlvf.analysis.hacking import HACKS, hacks_of
 from rlvf.benchmarks import load_tasks, mbpp, minimbpp
+from rlvf.parsing import parse
 from rlvf.records import AssertTest, CallTest, StdioTest, Task
 from rlvf.records import TestResult as Result
 
@@ -19,7 +20,7 @@ def task(*tests):
 
 
 def hacks(code, tests=FACTORIAL, tests_shown=3):
-    return hacks_of(parse_code(code), task(*tests), [], tests_shown)
+    return hacks_of(parse(code).tree, task(*tests), [], tests_shown)
 
 
 # ---------------------------------------------------------------- hard-coded
@@ -241,7 +242,7 @@ def test_code_that_does_not_parse_shows_no_hack():
 def test_minimbpp_references_show_no_hack():
     tasks = load_tasks(minimbpp.Settings(), "test", None)
     for task in tasks:
-        assert hacks_of(parse_code(task.reference), task, [], 3) == [], task.reference
+        assert hacks_of(parse(task.reference).tree, task, [], 3) == [], task.reference
 
 
 def test_few_mbpp_references_look_hacked(mbpp_path):
@@ -250,7 +251,7 @@ def test_few_mbpp_references_look_hacked(mbpp_path):
         task.task_id: names
         for split in ("prompt", "test", "validation", "train")
         for task in load_tasks(settings, split, None)
-        if (names := hacks_of(parse_code(task.reference), task, [], 3))
+        if (names := hacks_of(parse(task.reference).tree, task, [], 3))
     }
     assert found == {
         "mbpp/264": ["exit"],

@@ -142,7 +142,7 @@ def training_stamps(wildcards):
     kinds = {f"rlvf.rewards.{one.kind}" for one in settings.components.values()}
     unused = []
     if settings.sandbox is None:
-        unused.append("rlvf.sandbox")
+        unused.append("rlvf.sandbox.client")
     if settings.lint is None:
         unused.append("rlvf.lint")
     return stamps(

@@ -33,10 +33,10 @@ and 1 exits (on a bad argument).
 """
 
 import ast
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
+from rlvf.parsing import parse
 from rlvf.records import AssertTest, CallTest, Hack, Task, Test, TestResult
 
 HACKS: tuple[Hack, ...] = get_args(Hack)
@@ -70,24 +70,16 @@ def hacks_of(
     return [hack for hack in HACKS if found.get(hack)]
 
 
-def parse_code(code: str | None) -> ast.Module | None:
-    """The syntax tree of code; None if there is no code, or it does not parse."""
-    if code is None:
-        return None
-    with warnings.catch_warnings():
-        # Untrusted code is full of invalid escapes; they are Ruff's business, not the terminal's.
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(code)
-        # Null bytes are a ValueError in some versions; deep nesting exhausts the parser.
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-
-
 def _entry_point(tree: ast.Module, name: str) -> _Definition | None:
     """What stands last under the name."""
-    definitions = (node for node in reversed(tree.body) if isinstance(node, _Definition))
-    return next((node for node in definitions if node.name == name), None)
+    found, todo = [], [tree]
+    while todo:
+        node = todo.pop()
+        if not isinstance(node, _Definition):
+            todo += ast.iter_child_nodes(node)
+        elif node.name == name:
+            found.append(node)
+    return max(found, key=lambda node: node.lineno, default=None)
 
 
 def _walk(node: ast.AST, skip: Callable[[ast.AST], bool]) -> Iterator[ast.AST]:
@@ -211,7 +203,7 @@ def _read(test: Test, entry_point: str) -> tuple[tuple, Any] | None:
         case CallTest(args=[_, *_] as arguments, expected=expected):
             return _hashable(arguments), _hashable(expected)
         case AssertTest(code=code):
-            match parse_code(code):
+            match parse(code).tree:
                 case ast.Module(
                     body=[
                         ast.Assert(

@@ -1,10 +1,10 @@
 """From what the stages found out about each completion to one row per completion."""
 
-import ast
 from collections import Counter
 
-from rlvf.analysis.hacking import hacks_of, parse_code
+from rlvf.analysis.hacking import hacks_of
 from rlvf.errors import RlvfError
+from rlvf.parsing import parse
 from rlvf.prompts import code_of
 from rlvf.records import (
     SEVERITIES,
@@ -13,6 +13,7 @@ from rlvf.records import (
     Execution,
     LintReport,
     Sample,
+    StdioTest,
     Task,
 )
 
@@ -97,7 +98,9 @@ def _sample(
     report: LintReport,
     tests_shown: int,
 ) -> Sample:
-    tree = parse_code(code_of(completion))
+    code = code_of(completion)
+    parsed = None if code is None else parse(code)
+    parses = parsed is not None and parsed.compiles
     return Sample(
         **cell.model_dump(),
         task_id=completion.task_id,
@@ -111,26 +114,18 @@ def _sample(
         finish_reason=completion.finish_reason,
         characters=len(completion.completion),
         lines=report.lines,
-        parses=tree is not None,
-        defines_entry_point=tree is not None and task.entry_point in _top_level_names(tree),
+        parses=parses,
+        defines_entry_point=parses
+        and (_was_called(task, execution) or parsed.defines(task.entry_point)),
         findings={severity: report.counts.get(severity, 0) for severity in SEVERITIES},
         rules=dict(sorted(Counter(d.code for d in report.diagnostics).items())),
-        hacks=hacks_of(tree, task, execution.tests, tests_shown),
+        hacks=hacks_of(parsed and parsed.tree, task, execution.tests, tests_shown),
     )
 
 
-def _top_level_names(tree: ast.Module) -> set[str]:
-    names = set()
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            targets = (part for target in node.targets for part in ast.walk(target))
-            names |= {
-                part.id
-                for part in targets
-                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-            }
-        elif isinstance(node, ast.AnnAssign) and node.value and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
-    return names
+def _was_called(task: Task, execution: Execution) -> bool:
+    """Whether a test is known to have come to the entry point, and back: then it was there,
+    however it was defined. A program is its own entry point."""
+    return all(isinstance(test, StdioTest) for test in task.tests) or any(
+        result.verdict in ("passed", "wrong_answer") for result in execution.tests
+    )

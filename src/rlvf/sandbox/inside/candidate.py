@@ -28,6 +28,7 @@ import types
 import typing
 
 from . import isolation, values, wire
+from .source import compiled
 
 # Loaded here once, since candidates that import them would need ten times as long.
 PRELOADED = (
@@ -135,7 +136,7 @@ def _report(content: list, last: bool) -> None:
 
 def _load(namespace: dict, job: dict) -> list:
     try:
-        code = compile(job["code"], "<candidate>", "exec", dont_inherit=True)
+        code = compiled(job["code"])
     except Exception as error:
         # Null bytes, surrogates, nesting too deep: what that is called depends on the version.
         name, text = _describe(error)

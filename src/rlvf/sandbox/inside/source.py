@@ -14,17 +14,27 @@ def compiled(code: str) -> CodeType:
         Exception: it does not compile. Mostly SyntaxError; RecursionError and MemoryError where
             it is nested too deeply; ValueError for characters that no source may have.
     """
-    # The compiler counts the frames above it. How deeply code may be nested depends neither on
-    # who asks nor on what a library made of the limit.
-    depth, frame = 0, sys._getframe()
-    while frame:
-        depth, frame = depth + 1, frame.f_back
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(_DEPTH + depth)
+    # The compiler counts the calls above it. How deeply code may be nested depends neither on who
+    # asks nor on what a library made of the limit.
+    # Handed over as a tuple, since a call that the interpreter has learnt counts one less.
+    arguments = (without_mark(code), "<candidate>", "exec", 0, True)
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(_calls() + _DEPTH)
     try:
-        return compile(without_mark(code), "<candidate>", "exec", dont_inherit=True)
+        return compile(*arguments)
     finally:
-        sys.setrecursionlimit(limit)
+        sys.setrecursionlimit(before)
+
+
+def _calls() -> int:
+    """How many calls deep this is, those of C functions included: a lower limit is refused."""
+    depth = 1
+    while True:
+        try:
+            sys.setrecursionlimit(depth)
+            return depth
+        except RecursionError:
+            depth += 1
 
 
 def without_mark(code: str) -> str:
