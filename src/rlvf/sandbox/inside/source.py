@@ -14,8 +14,9 @@ def compiled(code: str) -> CodeType:
         Exception: it does not compile. Mostly SyntaxError; RecursionError and MemoryError where
             it is nested too deeply; ValueError for characters that no source may have.
     """
-    # The compiler counts the calls above it. How deeply code may be nested depends neither on who
-    # asks nor on what a library made of the limit.
+    # The compiler counts the calls above it (since 3.12, those of C functions alone, of which there
+    # are always few). How deeply code may be nested depends neither on who asks nor on what a
+    # library made of the limit.
     # Handed over as a tuple, since a call that the interpreter has learnt counts one less.
     arguments = (without_mark(code), "<candidate>", "exec", 0, True)
     before = sys.getrecursionlimit()
