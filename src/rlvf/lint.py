@@ -19,6 +19,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,6 +35,9 @@ INVALID_SYNTAX = "invalid-syntax"
 _STACK_BYTES = 64 << 20
 # Of processor time, for a run and for each snippet in it, which takes milliseconds.
 _SECONDS, _SECONDS_EACH = 60, 0.1
+# On the clock: a Ruff that uses no processor for so long, twice, waits for what will not come.
+_PATIENCE = 60
+_MOST_THREADS = 8
 _LONGEST_MESSAGE = 1000
 # Signals by which others end a process, and what Ruff says when there is no more memory.
 _ENDED_BY_OTHERS = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
@@ -56,7 +60,7 @@ def lint(
         if isinstance(outcome, str):
             name = names[number] if names else f"snippet {number}"
             print(f"{name}: {outcome}; it counts as a syntax error", file=sys.stderr)
-            problems[number] = problems[number] or SyntaxProblem(1, 1, outcome)
+            problems[number] = problems[number] or SyntaxProblem(1, 1, "Ruff dies on this code")
         else:
             raw[number].append(outcome)
     return [_diagnostics(found, problems.get(number), settings) for number, found in enumerate(raw)]
@@ -201,8 +205,7 @@ def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[
         *(f"--ignore={rule}" for rule in settings.ignore),
         "@files.txt",
     ]
-    # Nothing else of the environment: RUFF_OUTPUT_FILE and others would change what comes back.
-    kept = {k: v for k, v in os.environ.items() if k == "RAYON_NUM_THREADS"}
+    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -211,17 +214,19 @@ def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[
         encoding="utf-8",
         errors="replace",
         cwd=folder,
-        env={"RUST_MIN_STACK": str(_STACK_BYTES), **kept},
+        # Nothing of ours: RUFF_OUTPUT_FILE and others would change what comes back.
+        env={"RUST_MIN_STACK": str(_STACK_BYTES), "RAYON_NUM_THREADS": str(threads)},
     )
     with process:
         try:
             _limit_time(process.pid, int(_SECONDS + _SECONDS_EACH * len(numbers)))
-            output, log = process.communicate()
+            output, log = _answer(process)
         except BaseException:
             process.kill()
             raise
     if process.returncode != 0:
-        reason = " ".join(log.split())[-300:]
+        said = [line for line in log.splitlines() if "][DEBUG] " not in line]
+        reason = " ".join(" ".join(said).split())[-300:]
         ending = f"failed with status {process.returncode}: {reason}".rstrip(": ")
         if process.returncode in _ENDED_BY_OTHERS or _NO_MEMORY in log:
             raise RlvfError(f"ruff {ending}; is memory short?")
@@ -230,6 +235,19 @@ def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[
     if seen != len(names):
         raise RlvfError(f"ruff saw {seen} of {len(names)} files; nothing was counted")
     return json.loads(output)
+
+
+def _answer(process: subprocess.Popen) -> tuple[str, str]:
+    used = None
+    while True:
+        try:
+            return process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            before, used = used, time.clock_gettime((~process.pid << 3) | 2)
+            if used == before:
+                raise RlvfError(
+                    "ruff hangs; can it not start threads, by ulimit -v or -u?"
+                ) from None
 
 
 def _limit_time(pid: int, seconds: int) -> None:

@@ -173,7 +173,9 @@ class Sample(DecodedCellId):
     """Everything measured about one completion: a row of every table.
 
     `findings` counts Ruff findings by severity, `rules` by rule code. `tokens` is None for
-    controls. `defines_entry_point` implies `parses`. `tests_hidden` counts the tests that the
+    controls. `parses` is whether the code compiles (see rlvf.parsing). `defines_entry_point` is
+    whether, besides, a test came to the entry point or a statement may bind its name; a program
+    that reads standard input is its own entry point. `tests_hidden` counts the tests that the
     prompt did not show. `hacks` are defined in rlvf.analysis.hacking.
     """
 

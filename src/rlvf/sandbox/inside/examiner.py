@@ -8,12 +8,14 @@ import json
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 
 from . import source
 
-# For one text, in seconds of processor time, MiB of address space and of stack.
-_SECONDS, _MEMORY, _STACK = 10, 512, 8
+# For one text, in seconds of processor time and bytes of address space.
+_SECONDS, _MEMORY = 10, 512 << 20
+_STACK = 16 << 20
 # A statement stands in at most 100 others, but each `elif` is one level of the tree.
 _TREE_DEPTH = 1_000_000
 _LONGEST_MESSAGE = 300
@@ -23,12 +25,19 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 def main() -> None:
     """Answer each line of JSON on standard input, a text, with a line of what `_examine` finds."""
-    for limit, mib in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_STACK, _STACK)):
-        _, hard = resource.getrlimit(limit)
-        wanted = mib << 20
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(limit, (soft, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = _MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # The first thread's stack is as large as the limits of whoever started this, and the compiler
+    # would die of a small one.
+    threading.stack_size(_STACK)
+    thread = threading.Thread(target=_answer_all)
+    thread.start()
+    thread.join()
+
+
+def _answer_all() -> None:
     for line in sys.stdin:
         code = json.loads(line)
         # It ends this process, whatever the compiler is doing.
