@@ -1,11 +1,12 @@
 import os
+import subprocess
 import sys
 
 import pytest
 
 from rlvf.errors import RlvfError
 from rlvf.lint import INVALID_SYNTAX, count_lines, lint, lint_report, severity_of
-from rlvf.settings import LintSettings
+from rlvf.settings import LintSettings, parse_settings
 
 
 def rules(snippets, settings=None):
@@ -150,3 +151,35 @@ def test_the_target_is_the_python_that_runs_the_code():
     code = "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass A(Generic[T]): pass\n"
     found = ["UP046"] if sys.version_info >= (3, 12) else []
     assert rules([code], LintSettings(select=["UP046"])) == [found]
+
+
+def test_a_target_in_the_settings_is_refused_with_the_reason():
+    with pytest.raises(RlvfError, match="--settings: target_version: Ruff's target is the Python"):
+        parse_settings('{"target_version": "py311"}', LintSettings)
+
+
+def test_a_ruff_that_waits_for_ever_is_an_error(monkeypatch, tmp_path):
+    """It does where it may not start its threads."""
+    program = tmp_path / "ruff"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("rlvf.lint._ruff_program", lambda: str(program))
+    monkeypatch.setattr("rlvf.lint._PATIENCE", 0.5)
+    with pytest.raises(RlvfError, match="ruff hangs"):
+        lint(["x = 1\n"], LintSettings())
+
+
+def test_a_small_stack_of_the_session_changes_nothing():
+    program = (
+        "from rlvf.lint import lint; from rlvf.settings import LintSettings, parse_settings;"
+        "snippets = [f'x = {op * 2500}1\\n' for op in ('-', '1+', 'not ')];"
+        "print([any(f.code == 'invalid-syntax' for f in one) for one in "
+        "lint(snippets, LintSettings())])"
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -s 256; exec "$0" -c "$1"', sys.executable, program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[False, False, False]\n"

@@ -1,5 +1,7 @@
 """Which definitions a stage's stamps come to."""
 
+import sys
+
 import pytest
 
 from rlvf.stamps import stamps
@@ -38,10 +40,10 @@ def test_files_that_a_package_reads_count_with_it():
 
 
 def test_packages_follow_the_files():
-    assert [one.partition("==")[0] for one in stamps("lint") if "@" not in one] == [
-        "ruff",
-        "python",
-    ]
+    packages = [one.partition("==")[0] for one in stamps("lint") if "@" not in one]
+    assert packages == ["ruff", "python"]
+    version = f"python=={sys.version_info.major}.{sys.version_info.minor}"
+    assert all(version in stamps(stage) for stage in ("train", "execute", "lint", "measure"))
     assert stamps("control", ("no-such-package",))[-1] == "no-such-package is not installed"
 
 

@@ -9,8 +9,10 @@ from rlvf.records import (
     Diagnostic,
     Execution,
     LintReport,
+    StdioTest,
     Task,
 )
+from rlvf.records import TestResult as Result
 
 CELL = DecodedCellId(study="rlvr", model="m", policy="base", seed=0, decoding="greedy")
 
@@ -101,6 +103,23 @@ def test_pathological_code_does_not_parse(code):
     sample = measure_code(code)
     assert not sample.parses
     assert not sample.defines_entry_point
+
+
+@pytest.mark.parametrize("verdict", ["passed", "wrong_answer"])
+def test_an_entry_point_that_a_test_came_to_is_there(verdict):
+    ran = execution(verdict=verdict)
+    ran.tests.append(Result(verdict=verdict))
+    code = "from math import *"
+    sample = measure(CELL, [task(entry_point="gcd")], [completion(code)], [ran], [report()], 1)[0]
+    assert sample.defines_entry_point
+
+
+def test_a_program_is_its_own_entry_point():
+    program = task().model_copy(update={"tests": [StdioTest(kind="stdio", stdin="", stdout="1")]})
+    for code, expected in (("print(2)", True), ("print(2", False)):
+        failed = execution(verdict="wrong_answer")
+        sample = measure(CELL, [program], [completion(code)], [failed], [report()], 0)[0]
+        assert sample.defines_entry_point == expected
 
 
 def test_no_code_does_not_parse():
