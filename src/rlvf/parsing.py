@@ -115,9 +115,11 @@ class _Examiner:
                 except BrokenPipeError:
                     pass
                 except BaseException:
-                    self._end()
+                    if self._process:  # its answer would be taken for that to the next question
+                        self._process.kill()
+                    self.close()
                     raise
-                status = self._end()
+                status = self.close()
                 if status == -signal.SIGPROF:
                     return _unreadable("takes Python's compiler too long")
                 if status in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGILL):
@@ -144,8 +146,8 @@ class _Examiner:
             self._owner = os.getpid()
         return self._process
 
-    def _end(self) -> int:
-        """Its exit status."""
+    def close(self) -> int:
+        """End the process, whose exit status this is; the next question starts another one."""
         process, self._process = self._process, None
         if process is None or self._owner != os.getpid():
             return 0
@@ -153,9 +155,6 @@ class _Examiner:
             process.stdin.close()
         process.stdout.close()
         return process.wait()
-
-    def close(self) -> None:
-        self._end()
 
 
 def _unreadable(message: str) -> dict:
