@@ -183,3 +183,16 @@ def test_a_small_stack_of_the_session_changes_nothing():
         check=True,
     )
     assert done.stdout == "[False, False, False]\n"
+
+
+def test_too_little_address_space_is_an_error():
+    program = (
+        "from rlvf.lint import lint; from rlvf.settings import LintSettings;"
+        "lint(['import os'], LintSettings())"
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -v 300000; exec "$0" -c "$1"', sys.executable, program],
+        capture_output=True,
+        text=True,
+    )
+    assert "MiB of address space; this session allows 292 (ulimit -v)" in done.stderr

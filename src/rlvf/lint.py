@@ -12,6 +12,7 @@ on standard error and has that one finding; the others keep theirs.
 
 import io
 import json
+import math
 import os
 import resource
 import signal
@@ -35,8 +36,11 @@ INVALID_SYNTAX = "invalid-syntax"
 _STACK_BYTES = 64 << 20
 # Of processor time, for a run and for each snippet in it, which takes milliseconds.
 _SECONDS, _SECONDS_EACH = 60, 0.1
-# On the clock: a Ruff that uses no processor for so long, twice, waits for what will not come.
+# On the clock: a Ruff that hardly uses a processor for so long waits for what will not come.
 _PATIENCE = 60
+_HARDLY = 0.05
+# Of address space, besides the stacks.
+_ADDRESSES = 256 << 20
 _MOST_THREADS = 8
 _LONGEST_MESSAGE = 1000
 # Signals by which others end a process, and what Ruff says when there is no more memory.
@@ -206,6 +210,13 @@ def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[
         "@files.txt",
     ]
     threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    needed = threads * _STACK_BYTES + _ADDRESSES
+    if allowed != resource.RLIM_INFINITY and allowed < needed:  # else it would hang
+        raise RlvfError(
+            f"ruff needs {needed >> 20} MiB of address space; this session allows "
+            f"{allowed >> 20} (ulimit -v)"
+        )
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -238,13 +249,13 @@ def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[
 
 
 def _answer(process: subprocess.Popen) -> tuple[str, str]:
-    used = None
+    used = math.inf  # the first wait may have been cut short: the job may have been suspended
     while True:
         try:
             return process.communicate(timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
             before, used = used, time.clock_gettime((~process.pid << 3) | 2)
-            if used == before:
+            if 0 <= used - before < _HARDLY * _PATIENCE:
                 raise RlvfError(
                     "ruff hangs; can it not start threads, by ulimit -v or -u?"
                 ) from None

@@ -29,7 +29,9 @@ def compiled(code: str) -> CodeType:
 
 def _calls() -> int:
     """How many calls deep this is, those of C functions included: a lower limit is refused."""
-    depth = 1
+    depth, frame = 1, sys._getframe()
+    while frame := frame.f_back:
+        depth += 1
     while True:
         try:
             sys.setrecursionlimit(depth)
