@@ -149,7 +149,7 @@ def is_open(descriptor):
     return True
 def f(x):
     assert [n for n in range(1000) if is_open(n)] == [0, 1, 2, 3]
-    assert sorted(os.environ) == ['HOME', 'LANG', 'PATH', 'TMPDIR'], os.environ
+    assert sorted(os.environ) == ['HOME', 'LANG', 'PATH', 'TMPDIR', 'TZ'], os.environ
     assert os.getcwd() == os.environ['HOME'] and os.listdir() == []
     assert not any('site-packages' in path or 'sandbox' in path for path in sys.path), sys.path
     assert sys.argv == ['-c']

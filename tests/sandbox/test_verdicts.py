@@ -85,7 +85,7 @@ def test_leaving_early_is_no_success(run, where, leave):
 def test_timeout(run, hasty, code):
     execution = run(code, TEST, within=hasty)
     assert execution.verdict == "timeout"
-    assert 0.5 <= execution.times.seconds < 2
+    assert 0.5 <= execution.times.seconds < 20  # not a minute, however busy the machine is
 
 
 def test_each_test_has_the_time_limit_to_itself(run, hasty):

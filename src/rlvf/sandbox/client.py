@@ -56,7 +56,8 @@ class Sandbox:
         self._settings = settings
         self._plans: dict[int, tuple[Task, list[judge.Job]]] = {}
         self._window = workers * _AHEAD
-        self._connections = [Connection() for _ in range(workers)]
+        memory, cpu = settings.memory_mb << 20, math.ceil(settings.total_timeout)
+        self._connections = [Connection(memory, cpu) for _ in range(workers)]
         self._running: dict[Connection, _Work] = {}
         self._waiting: deque[_Work] = deque()
         self._lock = threading.RLock()
@@ -67,6 +68,7 @@ class Sandbox:
                 connection.start()
             for connection in self._connections:
                 self._check(connection.greet())
+            self._prove()
         except ServerLost as error:
             self.close()
             raise RlvfError(f"the sandbox cannot start: {error}") from error
@@ -80,6 +82,20 @@ class Sandbox:
                 raise RlvfError(
                     f"the sandbox lacks {layer}: {missing[layer]}; {_REMEDIES[layer]}; "
                     f"sandbox.minimum says which layers it must have"
+                )
+
+    def _prove(self) -> None:
+        """Raises RlvfError unless a right answer passes and a wrong one does not."""
+        codes = [_RIGHT] * len(self._connections) + [_WRONG]
+        found = [*self.execute(Candidate(_KNOWN, n, code) for n, code in enumerate(codes))]
+        for code, execution in zip(codes, found, strict=True):
+            expected = "passed" if code is _RIGHT else "wrong_answer"
+            if {test.verdict for test in execution.tests} != {expected}:
+                limits = self._settings.model_dump_json(exclude={"minimum", "output_kb"})
+                raise RlvfError(
+                    f"the sandbox cannot start: an answer that should be {expected} is "
+                    f"{execution.verdict} ({' '.join(execution.message.split())}) with the "
+                    f"limits {limits}"
                 )
 
     def __enter__(self) -> "Sandbox":
@@ -176,19 +192,17 @@ class Sandbox:
                 owners[descriptor] = connection
         if not owners:
             return []
-        first = min(connection.deadline for connection in self._running)
-        patience = max(0.0, first - time.monotonic()) if wait else 0.0
+        patience = min(one.patience for one in self._running) if wait else 0.0
+        begin = time.monotonic()
         ready = {owners[descriptor] for descriptor, _ in poll.poll(patience * 1000)}
-        now = time.monotonic()
+        waited = min(time.monotonic() - begin, patience) if ready else patience
         replies = []
         for connection, work in list(self._running.items()):
             try:
-                if connection in ready:
-                    reply = connection.receive()
-                elif now < connection.deadline:
+                if connection not in ready:
+                    connection.wait(waited)
                     continue
-                else:
-                    raise ServerLost("its process is silent")
+                reply = connection.receive()
             except ServerLost as error:
                 del self._running[connection]
                 self._try_again(connection, work, error)
@@ -252,6 +266,29 @@ class Sandbox:
             "memory": settings.memory_mb << 20,
             "output": job.output_bytes(settings.output_kb << 10),
         }
+
+
+# What every sandbox is tried with: a thread is started, a program reads and prints.
+_KNOWN = Task.model_validate(
+    {
+        "task_id": "known",
+        "prompt": "",
+        "entry_point": "f",
+        "tests": [
+            {"kind": "assert", "code": "assert f([2, 1]) == [1, 2]"},
+            {"kind": "stdio", "stdin": "1\n", "stdout": "1\n"},
+        ],
+        "reference": "",
+        "split": "",
+    }
+)
+_RIGHT = """
+import _thread
+_thread.start_new_thread(int, ())
+def f(x): return sorted(x)
+if __name__ == "__main__": print(input())
+"""
+_WRONG = "def f(x): return x"
 
 
 def _content(job: judge.Job, code: str) -> dict:

@@ -10,15 +10,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 from rlvf.errors import RlvfError
 from rlvf.sandbox import judge, syscalls
 from rlvf.sandbox.inside import wire
 
-# Beyond the candidate's own limits: a server that is silent for longer is taken to be broken.
+# In seconds. A server says something each second: one that is silent for so long is taken to be
+# broken.
 _PATIENCE = 30.0
+_PERIOD = 1.0
 _CHUNK = 1 << 18
 # A file system in memory, where there is one.
 _MEMORY = "/dev/shm"
@@ -53,10 +54,12 @@ class Connection:
     gives the reply. All methods that talk to the process raise ServerLost.
     """
 
-    def __init__(self):
+    def __init__(self, memory: int, cpu: int):
+        """`memory` in bytes, `cpu` in seconds: the most that an order may allow."""
+        self._most = {"memory": memory, "cpu": cpu}
         self.layers: tuple[str, ...] = ()
-        # By time.monotonic: when the process must have said something.
-        self.deadline = 0.0
+        # For so many seconds of listening it may stay silent.
+        self._patience = 0.0
         self._lock = threading.Lock()
         self._terminated = False
         self._process: subprocess.Popen | None = None
@@ -78,9 +81,9 @@ class Connection:
             kept = {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
             # More arenas than one take 64 MiB of a candidate's address space for each thread.
             python = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
-            home = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+            kept["TZ"] = "UTC"
             try:
-                self._folder = tempfile.mkdtemp(prefix="rlvf-sandbox-", dir=home)
+                self._folder = _scratch_folder()
                 self._process = subprocess.Popen(
                     [*_PYTHON, _BOOT, str(Path(__file__).parent)],
                     stdin=subprocess.PIPE,
@@ -98,8 +101,8 @@ class Connection:
         self._unpacker = wire.Unpacker()
         self._results = b""
         start = {"folder": self._folder, "filters": [program.hex() for program in filters]}
-        self._unsent = memoryview(wire.frame(json.dumps(start).encode()))
-        self.deadline = time.monotonic() + _PATIENCE
+        self._unsent = memoryview(wire.frame(json.dumps(start | self._most).encode()))
+        self._patience = _PATIENCE
         self._write()
 
     def greet(self) -> dict[str, str]:
@@ -109,11 +112,14 @@ class Connection:
             poll = select.poll()
             for event in self.events():
                 poll.register(*event)
-            if not poll.poll(max(0.0, self.deadline - time.monotonic()) * 1000):
-                raise ServerLost("its process is silent")
+            if not poll.poll(self.patience * 1000):
+                self.wait(self.patience)
+                continue
             self._write()
             frames = self._read()
         greeting = json.loads(frames[0][1:])
+        if "refusal" in greeting:
+            raise ServerLost(greeting["refusal"])
         self.layers = tuple(greeting["layers"])
         if self._problem:
             greeting["missing"]["seccomp"] = self._problem
@@ -148,13 +154,25 @@ class Connection:
         self._limits = order.limits
         self._results = b""
         self._unsent = memoryview(order.data)
-        self.deadline = time.monotonic() + order.limits["total_wall"] + _PATIENCE
+        self._patience = _PATIENCE
         self._write()
 
     def events(self) -> list[tuple[int, int]]:
         """The descriptors to wait for, each with what for, as select.poll takes them."""
         writing = [(self._input, select.POLLOUT)] if self._unsent else []
         return [(self._output, select.POLLIN), *writing]
+
+    @property
+    def patience(self) -> float:
+        """For how many seconds to listen at a time. So a stop of all processes, which is no silence
+        of the server's, costs no more than that."""
+        return min(self._patience, _PERIOD)
+
+    def wait(self, seconds: float) -> None:
+        """Say that there was nothing to be heard for so long."""
+        self._patience -= seconds
+        if self._patience <= 0:
+            raise ServerLost("its process is silent")
 
     def receive(self) -> judge.Reply | None:
         """Go on with the order after an event; the reply once it is complete."""
@@ -169,10 +187,13 @@ class Connection:
                     raise ServerLost(f"it cannot run a candidate: {self._fields['message']}")
             elif kind == b"o":
                 self._fields["stdout"] = content.decode(errors="replace")
-            else:
+            elif kind == b"e":
                 self._fields["stderr"] = content.decode(errors="replace")
-                frames = wire.Unpacker().feed(self._results)[: self._limits["frames"]]
-                return _checked(judge.Reply(frames, **self._fields), self._limits)
+                mark, *frames = wire.Unpacker().feed(self._results) or [b"it ended early"]
+                if mark:
+                    raise ServerLost(f"it cannot prepare a candidate: {mark.decode()}")
+                reply = judge.Reply(frames[: self._limits["frames"]], **self._fields)
+                return _checked(reply, self._limits)
         return None
 
     def _restart(self) -> None:
@@ -201,7 +222,18 @@ class Connection:
             return []
         if not data:
             raise ServerLost("its process has ended")
+        self._patience = _PATIENCE
         return self._unpacker.feed(data)
+
+
+def _scratch_folder() -> str:
+    """A new folder of this user's alone, in memory if there is room."""
+    try:
+        folder = tempfile.mkdtemp(prefix="rlvf-sandbox-", dir=_MEMORY)
+    except OSError:
+        folder = tempfile.mkdtemp(prefix="rlvf-sandbox-")
+    os.chmod(folder, 0o700)  # the umask may have taken something of that
+    return folder
 
 
 def _checked(reply: judge.Reply, limits: dict) -> judge.Reply:

@@ -1,8 +1,10 @@
 """The process that runs one candidate, from just after the fork to its end.
 
-It reports in frames of JSON on one pipe: first how loading went, then one frame per test. Both
-sides of that pipe belong to the candidate for all we know: whatever is written there counts as
-values that the candidate returned, never as a verdict.
+It reports in frames on one pipe. The first is empty and says that the candidate's own code begins;
+where that could not be, it says why, and is a fault of the machine. Then, in JSON, come how loading
+went and one frame per test. Both sides of that pipe belong to the candidate for all we know:
+whatever is written there after the first frame counts as values that the candidate returned, never
+as a verdict.
 """
 
 import array
@@ -48,15 +50,23 @@ def main(
 ) -> typing.NoReturn:
     """Read a job from the descriptor `jobs`, run it and leave the process. `memory` in bytes, `cpu`
     in seconds; `writing`: the ends of pipes for stdout, stderr, results."""
-    status = 1
+    status, results = 1, writing[2]
     try:
         isolation.die_with_parent()
         # It comes from the client, which may be trusted with code.
         job = marshal.loads(wire.read(jobs))
         _take_descriptors((_stdin(job["stdin"]), *writing))
+        results = RESULTS
         # The last place where no line of the candidate has been looked at.
         limits.confine(memory, cpu)
         random.seed(0)  # no verdict is left to chance
+        wire.write(results, wire.frame(b""))
+    except BaseException as error:
+        try:
+            wire.write(results, wire.frame(f"{type(error).__name__}: {error}".encode()))
+        finally:
+            os._exit(status)
+    try:
         status = _run(job)
     except MemoryError:
         status = EXIT_NO_MEMORY

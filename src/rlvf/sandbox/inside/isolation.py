@@ -1,5 +1,8 @@
 """What the server's process and its candidates give up, for good. No rights are needed for it.
 
+Before anything else a server makes itself independent of who started it (`forget_the_session`) and
+says which limit of the session leaves too little for candidates (`Limits.shortage`).
+
 Once for a server, before it reads any untrusted code (`enter`):
 
     namespaces  user, mount, pid, network, ipc and host name of its own; a root that shows the
@@ -12,7 +15,7 @@ Once for a server, before it reads any untrusted code (`enter`):
 
 For each candidate (`confine`):
 
-    rlimits     memory, processor time, size of files, open files, threads, no core
+    rlimits     memory, processor time, size of files, open files, threads, stack, no core
     seccomp     also what the server alone needs: to make and end processes, to set limits
 
 Each layer is probed by taking it. Numbers are those of the kernel's headers, equal on every
@@ -24,7 +27,9 @@ import ctypes
 import os
 import resource
 import signal
-from typing import NoReturn
+import sys
+import time
+from typing import NamedTuple, NoReturn
 
 # Of the scratch folder, and of each file in it.
 _SCRATCH_BYTES = 64 << 20
@@ -35,6 +40,9 @@ _DESCRIPTORS = 64
 _THREADS = 256
 # As many more where all threads of the user count, who may start some meanwhile.
 _MORE_THREADS = 4096
+_STACK_BYTES = 8 << 20
+# Before this version of Linux all threads of the user count in a user namespace as well.
+_COUNTS_BY_NAMESPACE = (5, 14)
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -59,21 +67,102 @@ _FILE_RIGHTS = _WRITE_FILE | _READ_FILE | _TRUNCATE
 _KNOWN_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15}  # 16 from version 5 on
 
 
-class Limits:
-    """What confines each of a server's candidates, made ready before any is forked."""
+class _Bound(NamedTuple):
+    """A limit of the kernel's: what it bounds, and the letter and the unit of bash's `ulimit`."""
 
-    def __init__(self, program: bytes):
+    what: str
+    letter: str
+    unit: int = 1
+
+
+_BOUNDS = {
+    resource.RLIMIT_AS: _Bound("KiB of address space", "v", 1024),
+    resource.RLIMIT_DATA: _Bound("KiB of data", "d", 1024),
+    resource.RLIMIT_STACK: _Bound("KiB of stack", "s", 1024),
+    resource.RLIMIT_FSIZE: _Bound("KiB in a file", "f", 1024),
+    resource.RLIMIT_CPU: _Bound("seconds of processor time", "t"),
+    resource.RLIMIT_NOFILE: _Bound("open files", "n"),
+    resource.RLIMIT_NPROC: _Bound("threads of the user, those that run now included,", "u"),
+}
+
+
+def forget_the_session() -> None:
+    """Set what this process inherited and what would reach its candidates: the mode of new files,
+    signals that are ignored or blocked, closed descriptors, soft limits. Where that must be known
+    when a program starts, start this one again."""
+    os.umask(0o022)
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # as Python has them
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    for limit in _BOUNDS:
+        soft, hard = resource.getrlimit(limit)
+        if limit != resource.RLIMIT_STACK:
+            resource.setrlimit(limit, (hard, hard))
+        elif soft != _STACK_BYTES and _at_least(hard, _STACK_BYTES):
+            # It also decides on the layout of memory and on the stacks of threads.
+            resource.setrlimit(limit, (_STACK_BYTES, hard))
+            os.execv(sys.executable, sys.orig_argv)
+
+
+def _at_least(limit: int, needed: int) -> bool:
+    return limit == resource.RLIM_INFINITY or limit >= needed
+
+
+class Limits:
+    """What confines each of a server's candidates, made ready before any is forked. At most,
+    a candidate is given `memory` bytes and `cpu` seconds of processor time."""
+
+    def __init__(self, program: bytes, memory: int, cpu: int):
         self._filter = Filter(program)
-        self.threads = _THREADS
+        self._memory, self._cpu = memory, cpu
+        self._threads = _THREADS
+        # Of the session's limit on threads, what a candidate's threads come on top of.
+        self._other_threads = 0
+
+    def share_threads(self, others: int, all_count: bool) -> None:
+        """The kernel keeps the session's limit for the user's `others` threads together, and,
+        where `all_count`, a candidate's own limit as well."""
+        self._other_threads = others
+        if all_count:
+            self._threads += _MORE_THREADS + others
+
+    def shortage(self) -> str | None:
+        """Why the session's hard limits could change a verdict, if they could."""
+        for limit, needed in (
+            (resource.RLIMIT_AS, self._memory),
+            (resource.RLIMIT_DATA, self._memory),
+            (resource.RLIMIT_STACK, max(self._memory, _STACK_BYTES)),
+            (resource.RLIMIT_FSIZE, _FILE_BYTES),
+            (resource.RLIMIT_CPU, self._cpu + 2),
+            (resource.RLIMIT_NOFILE, _DESCRIPTORS),
+            (resource.RLIMIT_NPROC, self._other_threads + _THREADS),
+        ):
+            hard = resource.getrlimit(limit)[1]
+            if not _at_least(hard, needed):
+                what, letter, unit = _BOUNDS[limit]
+                return (
+                    f"this session may have {hard // unit} {what} and a candidate needs "
+                    f"{-(-needed // unit)}; raise the hard limit where the session starts "
+                    f"(`ulimit -{letter}` shows it)"
+                )
+        return None
 
     def confine(self, memory: int, cpu: int) -> None:
         """Confine this process: `memory` in bytes, `cpu` in whole seconds of processor time."""
+        cpu += round(time.process_time())
+        most = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        threads = self._threads if _at_least(most, self._threads) else most
         for limit, soft, hard in (
             (resource.RLIMIT_AS, memory, memory),
             (resource.RLIMIT_CPU, cpu, cpu + 1),
             (resource.RLIMIT_FSIZE, _FILE_BYTES, _FILE_BYTES),
             (resource.RLIMIT_NOFILE, _DESCRIPTORS, _DESCRIPTORS),
-            (resource.RLIMIT_NPROC, self.threads, self.threads),
+            (resource.RLIMIT_NPROC, threads, threads),
             (resource.RLIMIT_CORE, 0, 0),
         ):
             resource.setrlimit(limit, (soft, hard))
@@ -94,11 +183,26 @@ class Filter:
             _check(_LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0), "seccomp")
 
 
-class Entered:
-    """Where a server finds itself: its scratch folder, and what is in force or why it is not."""
+class Watchman:
+    """The process that stayed behind. It sees the states of processes; the server has no /proc."""
 
-    def __init__(self, folder: str):
+    def __init__(self, questions: int, answers: int):
+        self._questions, self._answers = questions, answers
+
+    def states(self) -> set[str]:
+        """The states of all threads of the server's candidate, in the letters of ps; empty where
+        they cannot be seen."""
+        os.write(self._questions, b"?")
+        return set(os.read(self._answers, 100).decode().strip())
+
+
+class Entered:
+    """Where a server finds itself: its scratch folder, who watches it, and what is in force or why
+    it is not."""
+
+    def __init__(self, folder: str, watchman: Watchman):
         self.scratch = folder
+        self.watchman = watchman
         self.layers = ["rlimits"]
         self.missing: dict[str, str] = {}
 
@@ -117,27 +221,27 @@ def enter(folder: str, program: bytes, limits: Limits) -> Entered:
     """
     runtime = _runtime()
     account = _spare_account() if os.geteuid() == 0 else 0
+    others = _threads_of(os.getuid())
     reading, writing = os.pipe()
     if process := os.fork():
         os.close(writing)
-        problem = os.read(reading, 1000).decode()
+        problem = os.read(reading, 1000).decode() or None
         os.close(reading)
-        if problem:
-            os.waitpid(process, 0)
-            process = os.fork()
-        if process:
+        if problem is None:
             _stay_behind(process, folder)
+        os.waitpid(process, 0)
+        watchman = _fork_watched(folder)
     else:
-        problem = _enter_namespaces(folder, runtime, account, writing)
-    entered = Entered(folder if problem else _SCRATCH)
+        problem, watchman = None, _enter_namespaces(folder, runtime, account, writing)
+    entered = Entered(folder if problem else _SCRATCH, watchman)
     entered.take("namespaces", problem)
-    if problem and account and not _can_read(runtime, account):
+    if not account:
+        limits.share_threads(others, all_count=problem is not None or not _counts_by_namespace())
+    elif problem and not _can_read(runtime, account):
         os.setresuid(account, 0, 0)  # so that its threads are counted, at least
         account = 0
-    elif problem and account:
-        os.chown(folder, account, account)
     elif problem:
-        limits.threads += _MORE_THREADS + _threads_of(os.getuid())
+        os.chown(folder, account, account)
     entered.take("account", _take_account(account))
     # Huge pages would let a candidate keep more memory than it has address space.
     _LIBC.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
@@ -157,11 +261,29 @@ def die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _stay_behind(process: int, folder: str | None = None) -> NoReturn:
+def _fork_watched(folder: str | None = None, also: int = -1) -> Watchman:
+    """Go on in a new process. The old one closes the descriptor `also`, says how the new one's
+    child is whenever that asks, and stays behind."""
+    questions, answers = os.pipe(), os.pipe()
+    if process := os.fork():
+        for descriptor in (questions[1], answers[0], also):
+            if descriptor >= 0:
+                os.close(descriptor)
+        _stay_behind(process, folder, questions[0], answers[1])
+    os.close(questions[0])
+    os.close(answers[1])
+    return Watchman(questions[1], answers[0])
+
+
+def _stay_behind(
+    process: int, folder: str | None = None, questions: int = -1, answers: int = -1
+) -> NoReturn:
     """Wait for the process that does the work, clear up, and end. On SIGTERM end it first."""
     signal.signal(signal.SIGTERM, lambda *_: _kill(process))
     for descriptor in (0, 1):  # whose other ends are to see it when the process closes them
         os.close(descriptor)
+    while questions >= 0 and os.read(questions, 1):
+        os.write(answers, _states_of_child(process).encode() or b" ")
     os.waitpid(process, 0)
     if folder:
         with contextlib.suppress(OSError):  # the client tries, too
@@ -169,6 +291,24 @@ def _stay_behind(process: int, folder: str | None = None) -> NoReturn:
                 os.unlink(f"{folder}/{name}")
             os.rmdir(folder)
     os._exit(0)
+
+
+def _states_of_child(parent: int) -> str:
+    """The letters of the states of all threads of a process's child."""
+    states = set()
+    with contextlib.suppress(OSError):
+        if os.readlink("/proc/self") != str(os.getpid()):
+            return ""  # it shows other processes
+        with open(f"/proc/{parent}/task/{parent}/children") as file:
+            children = file.read().split()
+        for child in children:
+            for thread in os.listdir(f"/proc/{child}/task"):
+                with (
+                    contextlib.suppress(OSError),  # it has ended
+                    open(f"/proc/{child}/task/{thread}/stat", "rb") as file,
+                ):
+                    states.add(file.read().rpartition(b") ")[2][:1].decode())
+    return "".join(states)
 
 
 def _kill(process: int) -> None:
@@ -201,7 +341,7 @@ def _runtime() -> list[str]:
             paths += [entry.path for entry in shared if entry.is_file()]
         else:
             paths.append(folder)
-    paths += ["/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo"]
+    paths += ["/etc/ld.so.cache", "/usr/share/zoneinfo"]
     paths += ["/dev/null", "/dev/zero", "/dev/urandom"]
     return [path for path in paths if os.path.exists(path)]
 
@@ -250,6 +390,11 @@ def _drop_capabilities() -> None:
     _check(_LIBC.capset(header, (ctypes.c_uint32 * 6)()), "capset")
 
 
+def _counts_by_namespace() -> bool:
+    """Whether RLIMIT_NPROC counts a user's threads in this user namespace only."""
+    return tuple(map(int, os.uname().release.split(".")[:2])) >= _COUNTS_BY_NAMESPACE
+
+
 def _threads_of(user: int) -> int:
     """How many threads the user's processes have, all of which count towards RLIMIT_NPROC."""
     count = 0
@@ -263,21 +408,20 @@ def _threads_of(user: int) -> int:
 # ---------------------------------------------------------------- namespaces
 
 
-def _enter_namespaces(folder: str, runtime: list[str], account: int, problem: int) -> None:
+def _enter_namespaces(folder: str, runtime: list[str], account: int, problem: int) -> Watchman:
     """Go on in a new process in namespaces of its own, the caller's process waiting for its end.
     Where that is denied, write why to the descriptor `problem` and end.
     """
     try:
         _unshare(account)
-        if server := os.fork():
-            die_with_parent()
-            os.close(problem)
-            _stay_behind(server)
+        die_with_parent()
+        watchman = _fork_watched(also=problem)
         _change_root(folder, runtime, account)
     except OSError as error:
         os.write(problem, str(error).encode())
         os._exit(1)
     os.close(problem)
+    return watchman
 
 
 def _unshare(account: int) -> None:

@@ -2,8 +2,12 @@
 
 Its first frame on standard input says what to confine candidates with; it answers `h` + what is
 in force. Then two frames come for each job: its limits, which are numbers, and its content, which
-the candidate reads for itself. The answer is what the candidate wrote as results, in frames `c`
-of any length, then `s` + how it ended, `o` and `e` + its output.
+the candidate reads for itself. The answer is what the candidate's process wrote as results, in
+frames `c` of any length, then `s` + how it ended, `o` and `e` + its output. Meanwhile it says `b`
+each second.
+
+The first of the results is written before the first line of the candidate's code is looked at:
+without it, or if it is not empty, nothing that happened is the candidate's doing.
 
 A candidate is a fork of this process and could search its memory. So nothing of any job becomes
 an object here: what candidates write passes through buffers that are wiped. The process is also
@@ -26,29 +30,47 @@ _BUFFER = 1 << 16
 _PIPE_BYTES = 1 << 20
 # How often to look whether a candidate has ended that cannot be heard any more.
 _END_PERIOD = 0.01
+# How often to look what a candidate does, and to say that this process is there, in seconds.
+_PERIOD, _BEAT = 0.1, 1.0
+# For a candidate's process to get ready, in seconds.
+_PREPARATION = 30.0
+# States of threads that have nothing to do. The others: R computes or waits for a core, D waits for
+# a disk, T was stopped. None of these is a choice of the candidate's, which may send no signals.
+_IDLE = frozenset("SZXI")
 
 
 def main() -> None:
     """Serve until the client goes."""
+    isolation.forget_the_session()
+    # No pipe is to get one of the numbers that a candidate has its own pipes by.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= candidate.RESULTS:
+        pass
+    os.close(descriptor)
     start = json.loads(wire.read(_JOBS))
     own, candidates = (bytes.fromhex(program) for program in start["filters"])
-    limits = isolation.Limits(candidates)
-    entered = isolation.enter(start["folder"], own, limits)  # and go on in another process
+    limits = isolation.Limits(candidates, start["memory"], start["cpu"])
+    try:
+        entered = isolation.enter(start["folder"], own, limits)  # and go on in another process
+        refusal = limits.shortage()
+    except OSError as error:
+        refusal = limits.shortage() or str(error)
+    if refusal:
+        _answer("h", json.dumps({"refusal": refusal}).encode())
+        sys.exit()
     candidate.warm_up()
     gc.freeze()  # else each candidate's first collection would copy all of the server's memory
     _answer("h", json.dumps({"layers": entered.layers, "missing": entered.missing}).encode())
     os.environ.clear()
-    os.environ.update(PATH="/usr/bin:/bin", LANG="C.UTF-8")
+    os.environ.update(PATH="/usr/bin:/bin", LANG="C.UTF-8", TZ="UTC")
     os.environ.update(HOME=entered.scratch, TMPDIR=entered.scratch)
     os.chdir(entered.scratch)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), candidate.RESULTS)  # no pipe is to get this number
-    buffers = _Buffers()
+    server = _Server(entered, limits)
     while True:
         try:
             job = json.loads(wire.read(_JOBS))
         except EOFError:
             sys.exit()
-        _serve(job, limits, buffers)
+        server.serve(job)
         for name in os.listdir():
             os.unlink(name)
 
@@ -62,40 +84,57 @@ def _framed(kind: str, *content: bytes | memoryview) -> list[bytes | memoryview]
     return [wire.LENGTH.pack(length) + kind.encode(), *content]
 
 
-def _serve(job: dict, limits: isolation.Limits, buffers: "_Buffers") -> None:
-    buffers.stdout.size = buffers.stderr.size = job["output"]
-    try:
-        run = _Run(job, limits, buffers)
-    except OSError as error:
-        _answer("s", json.dumps({"end": "infrastructure", "message": str(error)}).encode())
-        return
-    try:
-        end = run.watch()
-    finally:
-        run.kill()
-    wire.write(
-        _REPLIES,
-        *_framed("c", buffers.results.take()),
-        *_framed("s", json.dumps(run.summary(end)).encode()),
-        *_framed("o", buffers.stdout.take()),
-        *_framed("e", buffers.stderr.take()),
-    )
-    buffers.wipe()
+class _Server:
+    """What is the same for all candidates."""
+
+    def __init__(self, entered: isolation.Entered, limits: isolation.Limits):
+        self.limits = limits
+        self.buffers = _Buffers()
+        self._watchman = entered.watchman
+        # Without a filter a candidate could stop itself.
+        self._idle = _IDLE if "seccomp" in entered.layers else _IDLE | {"T", "t"}
+
+    def is_idle(self) -> bool:
+        """Whether all threads of the candidate that runs now wait by their own choice."""
+        return self._watchman.states() <= self._idle
+
+    def serve(self, job: dict) -> None:
+        """Run a candidate and answer."""
+        buffers = self.buffers
+        buffers.stdout.size = buffers.stderr.size = job["output"]
+        try:
+            run = _Run(job, self)
+        except OSError as error:
+            _answer("s", json.dumps({"end": "infrastructure", "message": str(error)}).encode())
+            return
+        try:
+            end = run.watch()
+        finally:
+            run.kill()
+        wire.write(
+            _REPLIES,
+            *_framed("c", buffers.results.take()),
+            *_framed("s", json.dumps(run.summary(end)).encode()),
+            *_framed("o", buffers.stdout.take()),
+            *_framed("e", buffers.stderr.take()),
+        )
+        buffers.wipe()
 
 
 class _Run:
     """One candidate's process."""
 
-    def __init__(self, job: dict, limits: isolation.Limits, buffers: "_Buffers"):
+    def __init__(self, job: dict, server: _Server):
+        self._server, buffers = server, server.buffers
         self._timeout, self._timeout_wall = job["timeout"], job["timeout_wall"]
         self._total, self._total_wall = job["total"], job["total_wall"]
-        self._expected = job["frames"]
+        self._expected = 1 + job["frames"]
         self._until_exit = job["until_exit"]
         pipes = [os.pipe() for _ in range(3)]
         reading, writing = zip(*pipes, strict=True)
         self.pid = os.fork()
         if self.pid == 0:
-            candidate.main(_JOBS, limits, job["memory"], job["cpu"], writing)
+            candidate.main(_JOBS, server.limits, job["memory"], job["cpu"], writing)
         for descriptor in writing:
             os.close(descriptor)
         for descriptor in reading:  # the candidate could empty a pipe just before it is read here
@@ -107,8 +146,12 @@ class _Run:
         )
         self._results = buffers.results
         self._stdout = buffers.stdout
-        self._started = self._step = time.monotonic()
-        self._cpu = self._step_cpu = 0.0
+        # What has passed on the clock, and until when that was counted; see _count_time.
+        self._passed, self._counted = 0.0, time.monotonic()
+        self._beat = self._started = self._step = self._counted
+        self._cpu = self._counted_cpu = 0.0
+        # Of the candidate's first line, and of the test that runs.
+        self._began = self._step_began = (0.0, 0.0)
         self._milliseconds: list[float] = []
         self._status = 0
 
@@ -126,10 +169,13 @@ class _Run:
                 if self._has_ended():
                     return "exit"
                 left = min(left, _END_PERIOD)
+            left = min(left, _PERIOD)
             ready = {descriptor for descriptor, _ in poll.poll(left * 1000 + 1)}
             if _JOBS in ready:
                 sys.exit()
             self._cpu = time.clock_gettime(self._clock)
+            if time.monotonic() - self._counted >= left:
+                self._count_time(left)
             for descriptor in ready:
                 if self._read(descriptor) == 0:
                     poll.unregister(descriptor)
@@ -142,14 +188,33 @@ class _Run:
         # Not reaped yet: its clock is still to be read.
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
+    def _count_time(self, asked: float) -> None:
+        """Add to the clock what has passed since the last time, when this process wanted to sleep
+        for `asked` seconds.
+
+        While the candidate waits by its own choice, that is the time of the clock, but for what
+        this process slept too long, when the whole machine may have stood still. While the
+        candidate wants to compute, it is the processor time that it got.
+        """
+        now = time.monotonic()
+        elapsed = min(now - self._counted, asked + _PERIOD)
+        used = self._cpu - self._counted_cpu
+        self._passed += max(elapsed, used) if self._server.is_idle() else used
+        self._counted, self._counted_cpu = now, self._cpu
+        if now - self._beat >= _BEAT:
+            self._beat = now
+            _answer("b")
+
     def _left(self) -> tuple[float, str]:
         """The seconds until the next limit, at the earliest, and which limit that is."""
-        now = time.monotonic()
+        if not self._milliseconds:
+            return _PREPARATION - self._passed, "unprepared"
+        (began, began_cpu), (step, step_cpu) = self._began, self._step_began
         return min(
-            (self._timeout - (self._cpu - self._step_cpu), "cpu"),
-            (self._total - self._cpu, "cpu"),
-            (self._timeout_wall - (now - self._step), "wall"),
-            (self._total_wall - (now - self._started), "wall"),
+            (self._timeout - (self._cpu - step_cpu), "cpu"),
+            (self._total - (self._cpu - began_cpu), "cpu"),
+            (self._timeout_wall - (self._passed - step), "wall"),
+            (self._total_wall - (self._passed - began), "wall"),
         )
 
     def _read(self, descriptor: int) -> int | None:
@@ -165,8 +230,11 @@ class _Run:
         while len(self._milliseconds) < min(self._results.frames, self._expected):
             now = time.monotonic()
             self._milliseconds.append((now - self._step) * 1000)
-            if not self._until_exit:
-                self._step, self._step_cpu = now, self._cpu
+            if len(self._milliseconds) == 1:
+                self._started, self._began = now, (self._passed, self._cpu)
+            elif self._until_exit:
+                continue
+            self._step, self._step_began = now, (self._passed, self._cpu)
         return count
 
     def kill(self) -> None:
@@ -187,7 +255,7 @@ class _Run:
         return {
             "end": end,
             "status": self._status,
-            "milliseconds": [*self._milliseconds, (now - self._step) * 1000],
+            "milliseconds": [*self._milliseconds[1:], (now - self._step) * 1000],
             "seconds": now - self._started,
             "cpu_seconds": self._cpu,
             "stdout_cut": self._stdout.cut,
