@@ -22,6 +22,7 @@ from benchmarks.probe import probe
 from benchmarks.report import contender_rates, markdown, rates, shares, spread
 from benchmarks.rewards import MODEL, measure_rewards
 from benchmarks.tasks import load_tasks
+from rlvf import machine
 from rlvf.config import load_config
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
@@ -126,7 +127,7 @@ def _some_of(known: Iterable[str]) -> Callable[[str], list[str]]:
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0))
+    cores = machine.cores()
     contenders = [name for name in CONTENDERS if name in ("sandbox", *options.contenders)]
     settings = {
         "execution": contenders,

@@ -24,6 +24,7 @@ from rlvf.config import (
     parse_config,
 )
 from rlvf.errors import RlvfError
+from rlvf.machine import cores
 from rlvf.progress import Progress
 from rlvf.prompts import code_of
 from rlvf.provenance.place import place_line
@@ -337,8 +338,9 @@ def _workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=_positive(int),
-        default=os.cpu_count(),
-        help="completions run at the same time in the sandbox (default: one per core)",
+        default=cores(),
+        help="completions run at the same time in the sandbox (default: one for each core that "
+        "this process may use)",
     )
 
 
@@ -611,7 +613,7 @@ def _plan(options: argparse.Namespace) -> None:
     from rlvf.analysis.plan import show_plan
 
     config = load_config(*options.config)
-    print(show_plan(config, options.gpus, os.cpu_count() or 1), end="")
+    print(show_plan(config, options.gpus, cores()), end="")
 
 
 def _why(options: argparse.Namespace) -> None:
@@ -627,7 +629,7 @@ def _why(options: argparse.Namespace) -> None:
             known = job_seconds(config)
             planned = {job_key(job): job.id for job in run.planned if job_key(job) in known}
             seconds = {number: known[key] for key, number in planned.items()}
-            wall = wall_time({key: known[key] for key in planned}, config, 1, os.cpu_count() or 1)
+            wall = wall_time({key: known[key] for key in planned}, config, 1, cores())
         except RlvfError as error:
             wall = f"Their time is not known: {error}"
     print(why(run, seconds, wall))

@@ -11,10 +11,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from rlvf import machine
 from rlvf.errors import RlvfError
 from rlvf.records import Execution, Task
 from rlvf.sandbox import judge
 from rlvf.sandbox.connection import Connection, Order, ServerLost
+from rlvf.sandbox.inside import isolation
 from rlvf.settings import SandboxSettings
 
 _ATTEMPTS = 3
@@ -53,6 +55,7 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings, workers: int = 2):
         if sys.platform != "linux":
             raise RlvfError("the sandbox needs Linux, whose kernel confines the candidates")
+        _check_control_groups(settings)
         self._settings = settings
         self._plans: dict[int, tuple[Task, list[judge.Job]]] = {}
         self._window = workers * _AHEAD
@@ -289,6 +292,22 @@ def f(x): return sorted(x)
 if __name__ == "__main__": print(input())
 """
 _WRONG = "def f(x): return x"
+
+
+def _check_control_groups(settings: SandboxSettings) -> None:
+    """Raises RlvfError where they could end a candidate, or the run, within its own limits."""
+    if (allowed := machine.memory()) < settings.memory_mb << 20:
+        raise RlvfError(
+            f"the sandbox cannot start: this process's control group (a container's, a job's) may "
+            f"have {allowed / (1 << 20):.0f} MiB of memory, and a candidate "
+            f"sandbox.memory_mb = {settings.memory_mb}; raise one or lower the other"
+        )
+    if (threads := machine.free_threads()) < isolation.THREADS:
+        raise RlvfError(
+            f"the sandbox cannot start: this process's control group (a container's, a job's) may "
+            f"have {threads:.0f} more threads (pids.max), and a candidate {isolation.THREADS}; "
+            f"raise its limit"
+        )
 
 
 def _content(job: judge.Job, code: str) -> dict:

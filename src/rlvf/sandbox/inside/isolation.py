@@ -37,7 +37,7 @@ _SCRATCH_FILES = 1000
 _FILE_BYTES = 16 << 20
 _SCRATCH = "/tmp"  # in a root of its own
 _DESCRIPTORS = 64
-_THREADS = 256
+THREADS = 256
 # As many more where all threads of the user count, who may start some meanwhile.
 _MORE_THREADS = 4096
 _STACK_BYTES = 8 << 20
@@ -120,7 +120,7 @@ class Limits:
     def __init__(self, program: bytes, memory: int, cpu: int):
         self._filter = Filter(program)
         self._memory, self._cpu = memory, cpu
-        self._threads = _THREADS
+        self._threads = THREADS
         # Of the session's limit on threads, what a candidate's threads come on top of.
         self._other_threads = 0
 
@@ -140,7 +140,7 @@ class Limits:
             (resource.RLIMIT_FSIZE, _FILE_BYTES),
             (resource.RLIMIT_CPU, self._cpu + 2),
             (resource.RLIMIT_NOFILE, _DESCRIPTORS),
-            (resource.RLIMIT_NPROC, self._other_threads + _THREADS),
+            (resource.RLIMIT_NPROC, self._other_threads + THREADS),
         ):
             hard = resource.getrlimit(limit)[1]
             if not _at_least(hard, needed):
