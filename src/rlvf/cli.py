@@ -50,6 +50,7 @@ _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one sub-command. Returns the exit status: 1 after one line that says what is wrong."""
+    _open_standard_streams()
     parser = _parser()
     options, further = parser.parse_known_args(arguments)
     if options.run is _why:  # they are Snakemake's, with or without -- before them
@@ -354,6 +355,15 @@ def _positive(number: type) -> Callable[[str], int | float]:
         return value
 
     return parse
+
+
+def _open_standard_streams() -> None:
+    """Where the caller has closed some (`2>&-`): else files and pipes would get their numbers, and
+    what is meant for the terminal would be written into them."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # which gets the lowest number that is free
+            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
 
 
 def _count(text: str) -> int:

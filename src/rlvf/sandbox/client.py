@@ -8,13 +8,14 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
 from rlvf import machine
 from rlvf.errors import RlvfError
 from rlvf.records import Execution, Task
-from rlvf.sandbox import judge
+from rlvf.sandbox import guard, judge
 from rlvf.sandbox.connection import Connection, Order, ServerLost
 from rlvf.sandbox.inside import isolation
 from rlvf.settings import SandboxSettings
@@ -57,7 +58,7 @@ class Sandbox:
             raise RlvfError("the sandbox needs Linux, whose kernel confines the candidates")
         _check_control_groups(settings)
         self._settings = settings
-        self._plans: dict[int, tuple[Task, list[judge.Job]]] = {}
+        self._plans: dict[int, tuple[Task, bool, list[judge.Job]]] = {}
         self._window = workers * _AHEAD
         memory, cpu = settings.memory_mb << 20, math.ceil(settings.total_timeout)
         self._connections = [Connection(memory, cpu) for _ in range(workers)]
@@ -234,26 +235,31 @@ class Sandbox:
             return judge.unrun(task, sample_id, judge.Finding("no_code"), isolation)
         judged: list[judge.Judged] = []
         used = 0.0
-        for job in self._plan(task):
+        timely, jobs = self._plan(task)
+        for job in jobs:
             try:
                 reply = yield Order(self._limits(job, used), _content(job, code))
             except ServerLost as error:
                 finding = judge.Finding("infrastructure_error", None, f"the sandbox: {error}")
                 return judge.unrun(task, sample_id, finding, isolation)
-            judged.append(judge.Judged(job, reply, job.judge(reply)))
+            with guard.utc() if timely else nullcontext():
+                judged.append(judge.Judged(job, reply, job.judge(reply)))
             used += reply.cpu_seconds
             if reply.died:
                 break
         return judge.merge(task, sample_id, judged, isolation)
 
-    def _plan(self, task: Task) -> list[judge.Job]:
+    def _plan(self, task: Task) -> tuple[bool, list[judge.Job]]:
+        """The task's jobs, and whether a decision may depend on the time zone."""
         # Samples of one task share its object, mostly: it is planned once.
         known = self._plans.get(id(task))
         if known is None or known[0] is not task:
             if len(self._plans) >= _PLANS_KEPT:
                 self._plans.clear()
-            known = self._plans[id(task)] = (task, judge.plan(task))
-        return known[1]
+            timely = guard.asks_for_the_time(task.model_dump_json(include={"setup", "tests"}))
+            with guard.utc() if timely else nullcontext():
+                known = self._plans[id(task)] = (task, timely, judge.plan(task))
+        return known[1:]
 
     def _limits(self, job: judge.Job, used: float) -> dict:
         settings = self._settings
@@ -357,7 +363,7 @@ class _Work:
     def _go_on(self, step: Callable[[], Order]) -> None:
         self.order, self.attempts = None, 0
         try:
-            self.order = step()
+            self.order = guard.in_plain_surroundings(step)
         except StopIteration as end:
             self.execution = end.value
         except Exception as error:

@@ -88,6 +88,7 @@ class Connection:
                     [*_PYTHON, _BOOT, str(Path(__file__).parent)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL if sys.__stderr__ is None else None,
                     bufsize=0,
                     cwd="/",
                     env={**python, **kept},

@@ -6,16 +6,22 @@ OverflowError where it would not. Loops look at a clock, which sums up what is l
 """
 
 import cmath
+import contextlib
 import datetime
+import decimal
 import itertools
 import math
+import os
 import re
+import sys
 import threading
+import time
+import warnings
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from rlvf.sandbox.inside.values import MAX_BYTES, MAX_INT_BYTES, MAX_NODES, Clock
 
@@ -28,7 +34,69 @@ _MAX_BITS = 16 * MAX_INT_BYTES
 _MAX_MODULUS_BITS = 4096
 _MAX_DIGITS = 10_000
 
+_T = TypeVar("_T")
+
 _current = threading.local()
+# Python's own values, which other code of this process may have changed.
+_MAX_STR_DIGITS = 4300
+_RECURSION = 1000
+_TIME_WORDS = ("timestamp", "astimezone", "now", "today", "time.local", "strftime")
+_DECIMALS = decimal.Context(
+    prec=28,
+    rounding=decimal.ROUND_HALF_EVEN,
+    Emin=-999999,
+    Emax=999999,
+    capitals=1,
+    clamp=0,
+    flags=[],
+    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+)
+
+
+def in_plain_surroundings(step: Callable[[], _T]) -> _T:
+    """Do the step as in an interpreter that has just started, whatever this process, a trainer for
+    instance, has set for itself: digits of integers, depth of recursion, decimal arithmetic,
+    warnings that are errors."""
+    if any(action == "error" for action, *_ in warnings.filters):
+        with warnings.catch_warnings():
+            warnings.resetwarnings()
+            warnings.simplefilter("ignore")
+            return in_plain_surroundings(step)
+    digits, recursion = sys.get_int_max_str_digits(), sys.getrecursionlimit()
+    decimals = decimal.getcontext()
+    depth, frame = 0, sys._getframe()
+    while frame := frame.f_back:
+        depth += 1
+    try:
+        sys.set_int_max_str_digits(_MAX_STR_DIGITS)
+        sys.setrecursionlimit(_RECURSION + depth)
+        decimal.setcontext(_DECIMALS.copy())
+        return step()
+    finally:
+        decimal.setcontext(decimals)
+        sys.setrecursionlimit(recursion)
+        sys.set_int_max_str_digits(digits)
+
+
+def asks_for_the_time(source: str) -> bool:
+    """Whether this may use what `utc` is for."""
+    return any(word in source for word in _TIME_WORDS)
+
+
+@contextlib.contextmanager
+def utc() -> Iterator[None]:
+    """Have this process's local time be the candidates'."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
 
 
 def start_clock() -> None:

@@ -348,7 +348,8 @@ def plan(task: Task) -> list[Job]:
 
 
 def _compiled(source: str, mode: str, name: str = "<test>") -> CodeType:
-    return compile(source, name, mode, dont_inherit=True)
+    # With its asserts, whatever PYTHONOPTIMIZE says here.
+    return compile(source, name, mode, dont_inherit=True, optimize=0)
 
 
 def _check(task: Task, test: AssertTest | CallTest) -> Check:

@@ -330,11 +330,11 @@ _set_up = lru_cache(maxsize=4096)(SetUp)
 
 
 def _evaluation(node: ast.expr) -> CodeType:
-    return compile(ast.Expression(node), "<test>", "eval", dont_inherit=True)
+    return compile(ast.Expression(node), "<test>", "eval", dont_inherit=True, optimize=0)
 
 
 def _compiled(statements: list[ast.stmt]) -> CodeType:
-    return compile(ast.Module(statements, []), "<setup>", "exec", dont_inherit=True)
+    return compile(ast.Module(statements, []), "<setup>", "exec", dont_inherit=True, optimize=0)
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
