@@ -1,6 +1,7 @@
 """What several tests share: real settings, tiny models, the real MBPP where it is given."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,15 @@ from rlvf.config import Config, load_config
 from tests.hub import Hub
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# What the tests would inherit from who starts them, and pass on to the programs that they start:
+# shells ignore SIGINT for commands in the background, as nohup and cron do for others.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
+os.umask(0o022)
 
 
 @pytest.fixture(scope="session")
