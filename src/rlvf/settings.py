@@ -96,8 +96,8 @@ class SandboxSettings(Section):
 
     `timeout` is for each test, and for loading the code; `total_timeout` for all of them together.
     Both are seconds of processor time, so that a busy machine changes no verdict; `wall_factor`
-    times as much may be spent in all, time that a candidate chooses to wait included. `memory_mb` is
-    the address space.
+    times as much may be spent in all, time that a candidate chooses to wait included. `memory_mb`
+    is the address space.
     """
 
     timeout: float = Field(default=10.0, gt=0)
