@@ -73,11 +73,14 @@ Test = Annotated[AssertTest | CallTest | StdioTest, Field(discriminator="kind")]
 
 
 class Task(Record):
-    """One problem of a benchmark. `setup` runs after the candidate and before the tests."""
+    """One problem of a benchmark. `prelude` runs before the candidate, in the same namespace;
+    `setup` runs after the candidate and before the tests. A prelude that is empty is not written.
+    """
 
     task_id: str
     prompt: str
     entry_point: str
+    prelude: str = Field(default="", exclude_if=lambda prelude: not prelude)
     setup: str = ""
     tests: list[Test] = Field(min_length=1)
     reference: str

@@ -159,12 +159,10 @@ class Sandbox:
                 self._hand_out()
                 for work in islice(self._waiting, len(self._connections)):
                     work.prepare()  # while the servers are busy
-                replies = self._replies(wait)
+                answered = self._replies(wait)
                 self._hand_out()  # before the replies are looked at, which takes time
-                for work, reply in replies:
-                    work.take(reply)
-                    if work.order:
-                        self._waiting.appendleft(work)
+                for work, replies in answered:
+                    work.take(replies)
             except BaseException:
                 self.close()
                 raise
@@ -186,7 +184,7 @@ class Sandbox:
         except ServerLost as error:
             self._try_again(connection, work, error)
 
-    def _replies(self, wait: bool) -> list[tuple["_Work", judge.Reply]]:
+    def _replies(self, wait: bool) -> list[tuple["_Work", list[judge.Reply]]]:
         """What has come by now, or, if there is something to wait for, comes next."""
         poll = select.poll()
         owners: dict[int, Connection] = {}
@@ -200,21 +198,21 @@ class Sandbox:
         begin = time.monotonic()
         ready = {owners[descriptor] for descriptor, _ in poll.poll(patience * 1000)}
         waited = min(time.monotonic() - begin, patience) if ready else patience
-        replies = []
+        answered = []
         for connection, work in list(self._running.items()):
             try:
                 if connection not in ready:
                     connection.wait(waited)
                     continue
-                reply = connection.receive()
+                replies = connection.receive()
             except ServerLost as error:
                 del self._running[connection]
                 self._try_again(connection, work, error)
             else:
-                if reply:
+                if replies:
                     del self._running[connection]
-                    replies.append((work, reply))
-        return replies
+                    answered.append((work, replies))
+        return answered
 
     def _try_again(self, connection: Connection, work: "_Work", error: ServerLost) -> None:
         connection.end()
@@ -228,25 +226,22 @@ class Sandbox:
     # ------------------------------------------------------------ one candidate
 
     def _course(self, candidate: Candidate) -> "_Course":
-        """Yields an order for each of the candidate's jobs, and is sent the replies."""
+        """Yields the order of the candidate's jobs, and is sent the replies."""
         task, sample_id, code = candidate.task, candidate.sample_id, candidate.code
         isolation = list(self._connections[0].layers)
         if code is None or not code.strip():
             return judge.unrun(task, sample_id, judge.Finding("no_code"), isolation)
-        judged: list[judge.Judged] = []
-        used = 0.0
         timely, jobs = self._plan(task)
-        for job in jobs:
-            try:
-                reply = yield Order(self._limits(job, used), _content(job, code))
-            except ServerLost as error:
-                finding = judge.Finding("infrastructure_error", None, f"the sandbox: {error}")
-                return judge.unrun(task, sample_id, finding, isolation)
-            with guard.utc() if timely else nullcontext():
-                judged.append(judge.Judged(job, reply, job.judge(reply)))
-            used += reply.cpu_seconds
-            if reply.died:
-                break
+        try:
+            replies = yield self._order(jobs, code)
+        except ServerLost as error:
+            finding = judge.Finding("infrastructure_error", None, f"the sandbox: {error}")
+            return judge.unrun(task, sample_id, finding, isolation)
+        with guard.utc() if timely else nullcontext():
+            judged = [
+                judge.Judged(job, reply, job.judge(reply))
+                for job, reply in zip(jobs, replies, strict=False)  # fewer, where one was lost
+            ]
         return judge.merge(task, sample_id, judged, isolation)
 
     def _plan(self, task: Task) -> tuple[bool, list[judge.Job]]:
@@ -261,20 +256,35 @@ class Sandbox:
                 known = self._plans[id(task)] = (task, timely, judge.plan(task))
         return known[1:]
 
-    def _limits(self, job: judge.Job, used: float) -> dict:
+    def _order(self, jobs: list[judge.Job], code: str) -> Order:
         settings = self._settings
-        total = max(settings.total_timeout - used, 0.01)
-        return {
-            "frames": job.frames,
-            "until_exit": job.until_exit,
+        limits = {
             "timeout": settings.timeout,
             "timeout_wall": settings.timeout * settings.wall_factor,
-            "total": total,
-            "total_wall": total * settings.wall_factor,
-            "cpu": math.ceil(total),
+            "total": settings.total_timeout,
+            "total_wall": settings.total_timeout * settings.wall_factor,
             "memory": settings.memory_mb << 20,
-            "output": job.output_bytes(settings.output_kb << 10),
         }
+        runs = [
+            {
+                "frames": job.frames,
+                "until_exit": job.until_exit,
+                "output": job.output_bytes(settings.output_kb << 10),
+            }
+            for job in jobs
+        ]
+        contents = [
+            {
+                "name": job.name,
+                "code": None if number else code,  # later runs find what the first one made of it
+                "prelude": job.prelude_code,
+                "setup": job.setup_code,
+                "stdin": job.stdin,
+                "steps": job.steps,
+            }
+            for number, job in enumerate(jobs)
+        ]
+        return Order(limits, runs, contents)
 
 
 # What every sandbox is tried with: a thread is started, a program reads and prints.
@@ -316,22 +326,12 @@ def _check_control_groups(settings: SandboxSettings) -> None:
         )
 
 
-def _content(job: judge.Job, code: str) -> dict:
-    return {
-        "name": job.name,
-        "code": code,
-        "setup": job.setup_code,
-        "stdin": job.stdin,
-        "steps": job.steps,
-    }
-
-
-_Course = Generator[Order, judge.Reply, Execution]
+_Course = Generator[Order, list[judge.Reply], Execution]
 
 
 class _Work:
-    """A candidate on its way: what is to be run next, and in the end its Execution, or an error
-    that is not the candidate's."""
+    """A candidate on its way: what is to be run, and in the end its Execution, or an error that is
+    not the candidate's."""
 
     def __init__(self, course: _Course):
         self._course = course
@@ -342,14 +342,14 @@ class _Work:
         self.error: Exception | None = None
 
     def prepare(self) -> None:
-        """Make the first order, if there is to be one, or end."""
+        """Make the order, if there is to be one, or end."""
         if not self._begun:
             self._begun = True
             self._go_on(lambda: next(self._course))
 
-    def take(self, reply: judge.Reply) -> None:
-        """Look at the reply to the order, and make the next one or end."""
-        self._go_on(lambda: self._course.send(reply))
+    def take(self, replies: list[judge.Reply]) -> None:
+        """Look at the replies to the order, and end."""
+        self._go_on(lambda: self._course.send(replies))
 
     def fail(self, error: ServerLost) -> None:
         """End without a reply."""

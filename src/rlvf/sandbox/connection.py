@@ -40,11 +40,14 @@ class ServerLost(Exception):
 
 
 class Order:
-    """One job as a server reads it."""
+    """A candidate's jobs as a server reads them: its limits, and for each run of it how much it may
+    answer and what it is to do."""
 
-    def __init__(self, limits: dict, content: dict):
+    def __init__(self, limits: dict, runs: list[dict], contents: list[dict]):
         self.limits = limits
-        self.data = wire.frame(json.dumps(limits).encode()) + wire.frame(marshal.dumps(content))
+        self.runs = runs
+        head = json.dumps(limits | {"runs": runs}).encode()
+        self.data = b"".join(map(wire.frame, (head, *map(marshal.dumps, contents))))
 
 
 class Connection:
@@ -152,7 +155,8 @@ class Connection:
         """Have an order carried out, by a new process if there is none."""
         if self._process is None:
             self._restart()
-        self._limits = order.limits
+        self._runs = order.runs
+        self._replies: list[judge.Reply] = []
         self._results = b""
         self._unsent = memoryview(order.data)
         self._patience = _PATIENCE
@@ -175,8 +179,9 @@ class Connection:
         if self._patience <= 0:
             raise ServerLost("its process is silent")
 
-    def receive(self) -> judge.Reply | None:
-        """Go on with the order after an event; the reply once it is complete."""
+    def receive(self) -> list[judge.Reply] | None:
+        """Go on with the order after an event; the replies, one for each run, once all are there.
+        Runs that come after one that was lost have none."""
         self._write()
         for frame in self._read():
             kind, content = frame[:1], frame[1:]
@@ -190,12 +195,25 @@ class Connection:
                 self._fields["stdout"] = content.decode(errors="replace")
             elif kind == b"e":
                 self._fields["stderr"] = content.decode(errors="replace")
-                mark, *frames = wire.Unpacker().feed(self._results) or [b"it ended early"]
-                if mark:
-                    raise ServerLost(f"it cannot prepare a candidate: {mark.decode()}")
-                reply = judge.Reply(frames[: self._limits["frames"]], **self._fields)
-                return _checked(reply, self._limits)
+                if self._take_reply():
+                    return self._replies
         return None
+
+    def _take_reply(self) -> bool:
+        """Put the parts of a reply together; whether it is the last one."""
+        last, cpu_limit = self._fields.pop("last"), self._fields.pop("cpu_limit")
+        due = self._runs[len(self._replies)]["frames"]
+        mark, *frames = wire.Unpacker().feed(self._results) or [b"it ended early"]
+        if mark:
+            raise ServerLost(f"it cannot prepare a candidate: {mark.decode()}")
+        reply = judge.Reply(frames[:due], **self._fields)
+        killed = reply.end == "exit" and reply.status == -signal.SIGKILL
+        if killed and reply.cpu_seconds < cpu_limit:
+            # Neither the server did that nor a limit, and the candidate has no means to.
+            raise ServerLost("something outside, for want of memory perhaps, killed a candidate")
+        self._replies.append(reply)
+        self._results = b""
+        return last
 
     def _restart(self) -> None:
         before = self.layers
@@ -235,11 +253,3 @@ def _scratch_folder() -> str:
         folder = tempfile.mkdtemp(prefix="rlvf-sandbox-")
     os.chmod(folder, 0o700)  # the umask may have taken something of that
     return folder
-
-
-def _checked(reply: judge.Reply, limits: dict) -> judge.Reply:
-    killed = reply.end == "exit" and reply.status == -signal.SIGKILL
-    if killed and reply.cpu_seconds < limits["cpu"]:
-        # Neither the server did that nor a limit, and the candidate has no means to.
-        raise ServerLost("something outside, for want of memory perhaps, killed a candidate")
-    return reply

@@ -68,11 +68,6 @@ class Reply:
     stderr: str = ""
 
     @property
-    def died(self) -> bool:
-        """Whether the process was lost, and with it the tests that were still to come."""
-        return self.timed_out or (self.end == "exit" and self.status < 0)
-
-    @property
     def timed_out(self) -> bool:
         # The two signals are the kernel's for RLIMIT_CPU, had the server been late.
         late = self.end == "exit" and self.status in (-signal.SIGXCPU, -signal.SIGKILL)
@@ -241,6 +236,7 @@ class TestsJob:
     """Asserts and calls, all in the namespace of one loaded module."""
 
     tests: list[int]  # which of the task's tests
+    prelude_code: CodeType | None
     setup: str
     setup_code: CodeType | None
     checks: list[Check]
@@ -250,8 +246,14 @@ class TestsJob:
 
     @property
     def frames(self) -> int:
-        """How many frames the candidate owes: one for loading, one for each check."""
-        return 1 + len(self.checks)
+        """How many frames the candidate owes: one for the prelude, if there is one, one for
+        loading, one for each check."""
+        return self._first + len(self.checks)
+
+    @property
+    def _first(self) -> int:
+        """Which frame is that of the first check."""
+        return 1 if self.prelude_code is None else 2
 
     @property
     def steps(self) -> list[dict]:
@@ -267,15 +269,15 @@ class TestsJob:
 
     def milliseconds(self, place: int, reply: Reply) -> float:
         """What the test at this place took; nothing if the process was lost before."""
-        times = reply.milliseconds[1:]
+        times = reply.milliseconds[self._first :]
         return times[place] if place < len(times) else 0.0
 
     def judge(self, reply: Reply) -> list[Finding]:
-        loaded = _loaded(reply)
+        loaded = _prepared(self, reply) or _loaded(reply, self._first - 1)
         if loaded is not PASSED:
             return [loaded] * len(self.checks)
         findings = []
-        for index, check in enumerate(self.checks, 1):
+        for index, check in enumerate(self.checks, self._first):
             if index >= len(reply.frames):
                 findings.append(_ending(reply))
                 continue
@@ -291,13 +293,19 @@ class ProgramJob:
     """The code as a program of its own: `test.stdin` in, `test.stdout` out."""
 
     tests: list[int]
+    prelude_code: CodeType | None
     test: StdioTest
     name = "__main__"
     setup_code = None
     steps: tuple = ()
     whole = (False,)
-    frames = 1  # at most: how loading went, which here is all of it
     until_exit = True
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are at most: one for the prelude, if there is one, one for what
+        made the program fail."""
+        return 1 if self.prelude_code is None else 2
 
     @property
     def stdin(self) -> str:
@@ -314,10 +322,12 @@ class ProgramJob:
         return reply.seconds * 1000
 
     def judge(self, reply: Reply) -> list[Finding]:
-        if reply.frames:
-            loaded = _loaded(reply)
-            if loaded is not PASSED:
-                return [loaded]
+        if wrong := _prepared(self, reply):
+            return [wrong]
+        if len(reply.frames) == self.frames:
+            failed = _loaded(reply, self.frames - 1)
+            if failed is not PASSED:
+                return [failed]
         if reply.end != "exit" or reply.status != 0:
             return [_ending(reply)]
         if reply.stdout_cut or not _same_output(reply.stdout, self.test.stdout, self.test.atol):
@@ -332,9 +342,15 @@ def plan(task: Task) -> list[Job]:
     """The jobs of a task: its asserts and calls together, then each program run by itself.
 
     Raises:
-        RlvfError: a test of the task is not valid Python.
+        RlvfError: a test of the task, or its prelude, is not valid Python.
     """
-    programs = [ProgramJob([n], t) for n, t in enumerate(task.tests) if isinstance(t, StdioTest)]
+    try:
+        prelude = _compiled(task.prelude, "exec", "<prelude>") if task.prelude else None
+    except (SyntaxError, ValueError) as error:
+        raise RlvfError(f"{task.task_id}: its prelude is not valid Python: {error}") from error
+    programs = [
+        ProgramJob([n], prelude, t) for n, t in enumerate(task.tests) if isinstance(t, StdioTest)
+    ]
     others = {n: t for n, t in enumerate(task.tests) if not isinstance(t, StdioTest)}
     if not others:
         return [*programs]
@@ -344,7 +360,7 @@ def plan(task: Task) -> list[Job]:
         code = _compiled(setup, "exec", "<setup>") if setup else None
     except RlvfError as error:
         raise RlvfError(f"{task.task_id}: {error}") from error
-    return [TestsJob(list(others), setup, code, checks), *programs]
+    return [TestsJob(list(others), prelude, setup, code, checks), *programs]
 
 
 def _compiled(source: str, mode: str, name: str = "<test>") -> CodeType:
@@ -397,11 +413,28 @@ def _number(token: str) -> float:
     return number if math.isfinite(number) else math.nan
 
 
-def _loaded(reply: Reply) -> Finding:
-    if not reply.frames:
+def _prepared(job: Job, reply: Reply) -> Finding | None:
+    """What is wrong with the task's prelude, if it has one.
+
+    Its frame is written before any line of the candidate is executed, so this is no way to get out
+    of a verdict.
+    """
+    if job.prelude_code is None:
+        return None
+    found = _loaded(reply, 0)
+    if found is PASSED:
+        return None
+    kind = found.error_type or found.verdict
+    message = f"the task's prelude does not run: {kind}: {found.message}"
+    return Finding("infrastructure_error", found.error_type, message)
+
+
+def _loaded(reply: Reply, place: int) -> Finding:
+    """What the frame at this place says of code that was executed."""
+    if len(reply.frames) <= place:
         return _ending(reply)
     try:
-        status, *error = json.loads(reply.frames[0])
+        status, *error = json.loads(reply.frames[place])
         if status == "ok":
             return PASSED
         finding = _error(*error)

@@ -44,7 +44,7 @@ ioprio_set setuid setgid setreuid setregid setresuid setresgid setgroups setsid 
 """
 _KILLED = """
 fork vfork execve execveat ptrace process_vm_readv process_vm_writev process_madvise kcmp
-pidfd_open pidfd_getfd pidfd_send_signal kill tkill rt_sigqueueinfo rt_tgsigqueueinfo
+pidfd_getfd pidfd_send_signal kill tkill rt_sigqueueinfo rt_tgsigqueueinfo
 socket connect bind listen accept accept4 sendmsg sendmmsg
 unshare setns mount umount2 pivot_root chroot fsopen fsmount fspick move_mount open_tree
 mount_setattr open_by_handle_at quotactl swapon swapoff reboot kexec_load init_module
@@ -68,7 +68,10 @@ _OPTIMIZE_AS_TREE = 2
 
 
 # What the server needs, and a candidate must not have.
-_SERVER = ("clone", "fork", "vfork", "kill", "memfd_create", "setrlimit", "prlimit64", "prctl")
+_SERVER = (
+    *("clone", "fork", "vfork", "kill", "pidfd_open", "memfd_create", "setrlimit", "prlimit64"),
+    "prctl",
+)
 
 
 @cache
@@ -130,6 +133,7 @@ def _candidate(s: ModuleType) -> bytes:
     for name in ("fork", "vfork"):  # which not every processor has
         _add(rules, s.KILL_PROCESS, name)
     rules.add_rule(s.KILL_PROCESS, "kill")
+    _add(rules, s.KILL_PROCESS, "pidfd_open")
     # Processes may not be made, threads may. (clone3, whose flags no filter can see, fails.)
     for flag in (_CLONE_THREAD, _CLONE_FILES):
         rules.add_rule(s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, flag, 0))

@@ -1,29 +1,36 @@
 """The process that runs one candidate, from just after the fork to its end.
 
 It reports in frames on one pipe. The first is empty and says that the candidate's own code begins;
-where that could not be, it says why, and is a fault of the machine. Then, in JSON, come how loading
-went and one frame per test. Both sides of that pipe belong to the candidate for all we know:
-whatever is written there after the first frame counts as values that the candidate returned, never
-as a verdict.
+where that could not be, it says why, and is a fault of the machine. Then, in JSON, come how the
+task's prelude went, if it has one, how loading went, and one frame per test. Both sides of that
+pipe belong to the candidate for all we know: whatever is written there after its code has begun
+counts as values that the candidate returned, never as a verdict.
+
+A program, which reads standard input, is run and ended as the interpreter does with a file. It
+reports failures only: its output is elsewhere.
 """
 
 import array
 import atexit
 import bisect
+import builtins
 import cmath
 import collections
 import contextlib
 import copy
 import functools
+import gc
 import heapq
+import importlib
+import io
 import itertools
 import json
 import marshal
 import math
 import operator
 import os
-import random
 import re
+import site
 import string
 import sys
 import types
@@ -31,6 +38,21 @@ import typing
 
 from . import isolation, values, wire
 from .source import compiled
+
+
+def _import_random() -> types.ModuleType:
+    """The module, with one seed for all candidates: no verdict is left to chance. By itself it
+    would take another one in each process that is forked."""
+    register, os.register_at_fork = os.register_at_fork, lambda **_: None
+    try:
+        module = importlib.import_module("random")
+    finally:
+        os.register_at_fork = register
+    module.seed(0)
+    return module
+
+
+random = _import_random()
 
 # Loaded here once, since candidates that import them would need ten times as long.
 PRELOADED = (
@@ -42,24 +64,39 @@ PRELOADED = (
 EXIT_NO_MEMORY = 86
 
 RESULTS = 3
+# What the first run of a candidate leaves for further ones, before any line of it is executed: its
+# code, compiled. Closed by then.
+KEPT = 4
 _MAX_MESSAGE = 1000
+_MAIN = "__main__"
+# As large as a program finds it that the interpreter runs.
+_RECURSION = sys.getrecursionlimit()
+# What the interpreter answers where the last output could not be written.
+_UNWRITTEN = 120
 
 
-def main(
-    jobs: int, limits: isolation.Limits, memory: int, cpu: int, writing: tuple[int, int, int]
-) -> typing.NoReturn:
-    """Read a job from the descriptor `jobs`, run it and leave the process. `memory` in bytes, `cpu`
-    in seconds; `writing`: the ends of pipes for stdout, stderr, results."""
-    status, results = 1, writing[2]
+class Start(typing.NamedTuple):
+    """What the server says of one run: `memory` in bytes, `cpu` in seconds; `writing`: the ends of
+    pipes for stdout, stderr, results; whether there are `more` runs of this candidate."""
+
+    memory: int
+    cpu: int
+    writing: tuple[int, int, int]
+    more: bool
+
+
+def main(jobs: int, limits: isolation.Limits, start: Start) -> typing.NoReturn:
+    """Read a job from the descriptor `jobs`, run it and leave the process."""
+    status, results = 1, start.writing[2]
     try:
         isolation.die_with_parent()
         # It comes from the client, which may be trusted with code.
         job = marshal.loads(wire.read(jobs))
-        _take_descriptors((_stdin(job["stdin"]), *writing))
+        _take_descriptors((_stdin(job["stdin"]), *start.writing))
         results = RESULTS
         # The last place where no line of the candidate has been looked at.
-        limits.confine(memory, cpu)
-        random.seed(0)  # no verdict is left to chance
+        limits.confine(start.memory, start.cpu)
+        sys.setrecursionlimit(_RECURSION + _depth())
         wire.write(results, wire.frame(b""))
     except BaseException as error:
         try:
@@ -67,7 +104,7 @@ def main(
         finally:
             os._exit(status)
     try:
-        status = _run(job)
+        status = _run(job, start.more)
     except MemoryError:
         status = EXIT_NO_MEMORY
     finally:
@@ -75,14 +112,59 @@ def main(
 
 
 def warm_up() -> None:
-    """Do once what Python does slowly the first time, for all candidates to come."""
+    """Do once what Python does slowly the first time, and what it does for programs when it starts
+    with `site`, for all candidates to come."""
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    _renew_stdin()
+    _open_streams_by_name()
     setup = compile("import math", "<setup>", "exec")
     namespace: dict = {}
-    outcomes = [_load(namespace, {"name": "warm", "code": _WARM, "setup": setup})]
+    outcomes = [_execute(compile(_WARM, "<warm>", "exec"), namespace), _execute(setup, namespace)]
     for source, args in (("f(3)", None), ("C(1).m", None), ("1 / 0", None), ("f", [1])):
         code = marshal.loads(marshal.dumps(compile(source, "<test>", "eval")))
         outcomes += _take(namespace, [code], args)
     json.dumps(outcomes)
+
+
+def _renew_stdin() -> None:
+    """Have `sys.stdin` find a file: what the server reads is a pipe, where nobody can seek."""
+    pipe, file = os.dup(0), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(file, 0)
+    old = sys.stdin
+    buffer = io.BufferedReader(io.FileIO(0, closefd=False))
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(buffer, old.encoding, old.errors)
+    os.dup2(pipe, 0)
+    os.close(pipe)
+    os.close(file)
+
+
+def _open_streams_by_name() -> None:
+    """Have /dev/stdin and its like be opened: they are links into /proc, which is out of reach."""
+    folders = ("/dev/fd", "/proc/self/fd")
+    streams = {f"{folder}/{number}": number for folder in folders for number in range(3)}
+    streams |= {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+    def descriptor(path: typing.Any) -> int | None:
+        name = os.fspath(path) if isinstance(path, os.PathLike) else path
+        number = streams.get(name) if isinstance(name, str) else None
+        return None if number is None else os.dup(number)
+
+    io_open, os_open = io.open, os.open
+
+    @functools.wraps(io_open)
+    def open_file(file, *arguments, **keywords):
+        number = descriptor(file)
+        return io_open(file if number is None else number, *arguments, **keywords)
+
+    @functools.wraps(os_open)
+    def open_descriptor(path, *arguments, **keywords):
+        number = descriptor(path)
+        return os_open(path, *arguments, **keywords) if number is None else number
+
+    builtins.open = io.open = open_file
+    os.open = open_descriptor
 
 
 _WARM = """
@@ -111,72 +193,89 @@ def _stdin(text: str) -> int:
 
 
 def _take_descriptors(descriptors: tuple[int, int, int, int]) -> None:
-    """Make these, all above 3, 0 to 3, and close all others."""
+    """Make these, all above 4, 0 to 3, and close all others but `KEPT`."""
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
-    os.closerange(RESULTS + 1, 256)
+    os.closerange(KEPT + 1, 256)
 
 
-def _run(job: dict) -> int:
-    module = types.ModuleType(job["name"])
-    sys.modules[job["name"]] = module
-    loaded = _load(module.__dict__, job)
-    if job["name"] == "__main__":
-        _end_program()
-    steps = job["steps"] if loaded == ["ok"] else []
-    _report(loaded, last=not steps)
-    for number, step in enumerate(steps, 1):
-        # Again, so that what it binds is fresh for each test.
-        failed = _set_up(module.__dict__, job["setup"]) if number > 1 else None
-        outcomes = _take(module.__dict__, **step) if not failed else [failed] * len(step["codes"])
-        _report(outcomes, last=number == len(steps))
-    return 0 if loaded == ["ok"] else 1
+def _depth() -> int:
+    """How many frames there are below the candidate's own."""
+    frame, depth = sys._getframe(), 0
+    while frame:
+        frame, depth = frame.f_back, depth + 1
+    return depth
 
 
-def _report(content: list, last: bool) -> None:
-    if last:
-        _flush()  # the server kills this process when it has all that is due
-    payload = json.dumps(content).encode()
-    if len(payload) > wire.MAX_CANDIDATE_FRAME:
-        payload = json.dumps(
-            [["value", values.opaque(content, "too large")]] * len(content)
-        ).encode()
-    wire.write(RESULTS, wire.frame(payload))
+def _run(job: dict, more: bool) -> int:
+    code, failed = _compiled(job, more)
+    os.close(KEPT)
+    name = job["name"]
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__file__ = f"{os.getcwd()}/candidate.py"
+    namespace = vars(module)
+    if job["prelude"]:
+        wrong = _execute(job["prelude"], namespace)
+        _report(wrong or ["ok"], last=wrong is not None)
+        if wrong:
+            return 1
+    if name != _MAIN:
+        return _run_tests(code, failed, namespace, job)
+    module.__builtins__ = builtins
+    sys.argv = [module.__file__]
+    del module, namespace  # which are to end with the program
+    return _run_program(code, failed)
 
 
-def _load(namespace: dict, job: dict) -> list:
+def _compiled(job: dict, more: bool) -> tuple[types.CodeType | None, list | None]:
+    """The candidate's code, or what is wrong with it: as an earlier run has left it, or found now
+    and, if there are more runs, left for them."""
+    if job["code"] is None:
+        size = os.fstat(KEPT).st_size
+        if not size:
+            raise MemoryError  # as in that run
+        return marshal.loads(os.pread(KEPT, size, 0))
     try:
-        code = compiled(job["code"])
+        found = compiled(job["code"]), None
     except Exception as error:
         # Null bytes, surrogates, nesting too deep: what that is called depends on the version.
         name, text = _describe(error)
-        return ["syntax_error", name if isinstance(error, SyntaxError) else "SyntaxError", text]
-    try:
-        exec(code, namespace)
-    except SystemExit as error:
-        # A program may end this way; a module that is to be tested may not.
-        if job["name"] == "__main__" and error.code in (None, 0):
-            return ["ok"]
-        return ["error", *_describe(error)]
-    except BaseException as error:
-        return ["error", *_describe(error)]
-    return _set_up(namespace, job["setup"]) or ["ok"]
+        name = name if isinstance(error, SyntaxError) else "SyntaxError"
+        found = None, ["syntax_error", name, text]
+    if more:
+        try:
+            wire.write(KEPT, marshal.dumps(found))
+        except OSError as error:  # it is larger than a file may be
+            os.ftruncate(KEPT, 0)
+            raise MemoryError from error
+    return found
 
 
-def _set_up(namespace: dict, setup: types.CodeType | None) -> list | None:
+def _execute(code: types.CodeType | None, namespace: dict) -> list | None:
+    """What is to be reported if that fails."""
     try:
-        if setup:
-            exec(setup, namespace)
+        if code:
+            exec(code, namespace)
     except BaseException as error:
         return ["error", *_describe(error)]
     return None
 
 
-def _end_program() -> None:
-    """What the interpreter does when a program ends."""
-    if threading := sys.modules.get("threading"):
-        threading._shutdown()
-    atexit._run_exitfuncs()
+# ---------------------------------------------------------------- asserts and calls
+
+
+def _run_tests(code: types.CodeType | None, failed: list | None, namespace: dict, job: dict) -> int:
+    setup, steps = job["setup"], job["steps"]
+    failed = failed or _execute(code, namespace) or _execute(setup, namespace)
+    _report(failed or ["ok"], last=failed is not None or not steps)
+    if failed:
+        return 1
+    for number, step in enumerate(steps, 1):
+        # Again, so that what it binds is fresh for each test.
+        wrong = _execute(setup, namespace) if number > 1 else None
+        outcomes = [wrong] * len(step["codes"]) if wrong else _take(namespace, **step)
+        _report(outcomes, last=number == len(steps))
+    return 0
 
 
 def _take(namespace: dict, codes: list[types.CodeType], args: list | None) -> list:
@@ -192,6 +291,92 @@ def _outcome(namespace: dict, code: types.CodeType, args: list | None) -> list:
         return ["error", *_describe(error)]
 
 
+# ---------------------------------------------------------------- programs
+
+
+def _run_program(code: types.CodeType | None, failed: list | None) -> int:
+    """The status with which the interpreter ends when it runs the code as a file."""
+    status, collected = 1, _older_collections()
+    if not failed:
+        status, failed = _status_of(code)
+    status = _end_program(status, oldest=2 if _older_collections() > collected else 1)
+    if failed:
+        _report(failed, last=True)
+    return status
+
+
+def _status_of(code: types.CodeType) -> tuple[int, list | None]:
+    try:
+        exec(code, vars(sys.modules[_MAIN]))
+    except SystemExit as error:
+        status = _exit_status(error.code)
+        return status, ["error", *_describe(error)] if status else None
+    except BaseException as error:
+        return 1, ["error", *_describe(error)]
+    return 0, None
+
+
+def _exit_status(code: typing.Any) -> int:
+    if code is None:
+        return 0
+    if not isinstance(code, int):
+        return 1
+    return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 0xFF
+
+
+def _older_collections() -> int:
+    """How often objects may have come to the oldest generation."""
+    return sum(generation["collections"] for generation in gc.get_stats()[1:])
+
+
+def _end_program(status: int, oldest: int) -> int:
+    """Do what the interpreter does when a program ends; the status, or another one.
+
+    Threads and exit handlers come first, then what objects write when they go: those of the
+    program's namespace, and what it has put in place of the standard streams. `oldest` is the
+    generation that the program's oldest objects are in: to look through all takes long.
+    """
+    if threading := sys.modules.get("threading"):
+        with contextlib.suppress(BaseException):
+            threading._shutdown()
+    atexit._run_exitfuncs()
+    written = _flush_all()
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, name, getattr(sys, f"__{name}__", None))
+    sys.modules.pop(_MAIN, None)
+    gc.collect(oldest)
+    written &= _flush_all()
+    isolation.flush_c()
+    return status if written else _UNWRITTEN
+
+
+def _flush_all() -> bool:
+    """Whether the standard streams have taken all that was written to them."""
+    written = True
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name, None)
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except BaseException:  # the candidate may have put anything there
+            written = False
+    return written
+
+
+# ---------------------------------------------------------------- reports
+
+
+def _report(content: list, last: bool) -> None:
+    if last:
+        _flush_all()  # the server kills this process when it has all that is due
+    payload = json.dumps(content).encode()
+    if len(payload) > wire.MAX_CANDIDATE_FRAME:
+        payload = json.dumps(
+            [["value", values.opaque(content, "too large")]] * len(content)
+        ).encode()
+    wire.write(RESULTS, wire.frame(payload))
+
+
 def _describe(error: BaseException) -> tuple[str, str]:
     try:
         text = str(error)[:_MAX_MESSAGE]
@@ -203,9 +388,3 @@ def _describe(error: BaseException) -> tuple[str, str]:
             line = trace.tb_lineno
         trace = trace.tb_next
     return type(error).__name__[:100], text if line is None else f"{text} (line {line})"
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(BaseException):  # the candidate may have put anything there
-            stream.flush()

@@ -261,6 +261,11 @@ def die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def flush_c() -> None:
+    """Write what lies in the buffers of C's own streams."""
+    _LIBC.fflush(None)
+
+
 def _fork_watched(folder: str | None = None, also: int = -1) -> Watchman:
     """Go on in a new process. The old one closes the descriptor `also`, says how the new one's
     child is whenever that asks, and stays behind."""

@@ -1,10 +1,11 @@
 """The small process that forks candidates and watches over them.
 
 Its first frame on standard input says what to confine candidates with; it answers `h` + what is
-in force. Then two frames come for each job: its limits, which are numbers, and its content, which
-the candidate reads for itself. The answer is what the candidate's process wrote as results, in
-frames `c` of any length, then `s` + how it ended, `o` and `e` + its output. Meanwhile it says `b`
-each second.
+in force. Then orders come, each for one candidate: a frame of limits, which are numbers, and one
+of content for each time that the candidate is to be run, which it reads for itself. The answer to
+each run is what the candidate's process wrote as results, in frames `c` of any length, then `s` +
+how it ended, `o` and `e` + its output. A run that is lost, to a limit or a signal, is the last one.
+Meanwhile it says `b` each second.
 
 The first of the results is written before the first line of the candidate's code is looked at:
 without it, or if it is not empty, nothing that happened is the candidate's doing.
@@ -16,6 +17,7 @@ kept small, since it is forked once per candidate. When its standard input close
 
 import gc
 import json
+import math
 import os
 import select
 import signal
@@ -28,8 +30,10 @@ _JOBS, _REPLIES = 0, 1
 _BUFFER = 1 << 16
 # What may still lie in a pipe whose writer is dead.
 _PIPE_BYTES = 1 << 20
-# How often to look whether a candidate has ended that cannot be heard any more.
+# How often to look whether a candidate has ended, on a kernel that does not tell (before 5.3).
 _END_PERIOD = 0.01
+# In seconds: what a run has of a budget that is used up.
+_LEAST = 0.01
 # How often to look what a candidate does, and to say that this process is there, in seconds.
 _PERIOD, _BEAT = 0.1, 1.0
 # For a candidate's process to get ready, in seconds.
@@ -43,7 +47,7 @@ def main() -> None:
     """Serve until the client goes."""
     isolation.forget_the_session()
     # No pipe is to get one of the numbers that a candidate has its own pipes by.
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= candidate.RESULTS:
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= candidate.KEPT:
         pass
     os.close(descriptor)
     start = json.loads(wire.read(_JOBS))
@@ -65,14 +69,17 @@ def main() -> None:
     os.environ.update(HOME=entered.scratch, TMPDIR=entered.scratch)
     os.chdir(entered.scratch)
     server = _Server(entered, limits)
+    program = os.memfd_create("program")
+    os.dup2(program, candidate.KEPT)
+    os.close(program)
     while True:
         try:
-            job = json.loads(wire.read(_JOBS))
+            order = json.loads(wire.read(_JOBS))
         except EOFError:
             sys.exit()
-        server.serve(job)
-        for name in os.listdir():
-            os.unlink(name)
+        server.serve(order)
+        os.ftruncate(candidate.KEPT, 0)
+        os.lseek(candidate.KEPT, 0, os.SEEK_SET)
 
 
 def _answer(kind: str, *content: bytes | memoryview) -> None:
@@ -98,47 +105,90 @@ class _Server:
         """Whether all threads of the candidate that runs now wait by their own choice."""
         return self._watchman.states() <= self._idle
 
-    def serve(self, job: dict) -> None:
-        """Run a candidate and answer."""
+    def serve(self, order: dict) -> None:
+        """Run a candidate as often as the order says, unless it is lost before, and answer."""
+        budget = _Budget(order)
+        runs = order["runs"]
+        for left, settings in zip(range(len(runs) - 1, -1, -1), runs, strict=True):
+            try:
+                run = _Run(settings, budget, self, more=left > 0)
+            except OSError as error:
+                _answer("s", json.dumps({"end": "infrastructure", "message": str(error)}).encode())
+                return
+            try:
+                end = run.watch()
+            finally:
+                run.kill()
+            summary = run.summary(end)
+            summary["last"] = left == 0 or _is_lost(summary)
+            self._reply(summary)
+            for name in os.listdir():
+                os.unlink(name)
+            if summary["last"]:
+                for _ in range(left):
+                    self.buffers.results.skip(_JOBS)
+                return
+            budget.take(run)
+
+    def _reply(self, summary: dict) -> None:
         buffers = self.buffers
-        buffers.stdout.size = buffers.stderr.size = job["output"]
-        try:
-            run = _Run(job, self)
-        except OSError as error:
-            _answer("s", json.dumps({"end": "infrastructure", "message": str(error)}).encode())
-            return
-        try:
-            end = run.watch()
-        finally:
-            run.kill()
         wire.write(
             _REPLIES,
             *_framed("c", buffers.results.take()),
-            *_framed("s", json.dumps(run.summary(end)).encode()),
+            *_framed("s", json.dumps(summary).encode()),
             *_framed("o", buffers.stdout.take()),
             *_framed("e", buffers.stderr.take()),
         )
         buffers.wipe()
 
 
+def _is_lost(summary: dict) -> bool:
+    """Whether the process was lost, and with it the tests that were still to come."""
+    ended_by_itself = summary["end"] == "exit" and summary["status"] >= 0
+    return not ended_by_itself and summary["end"] not in ("done", "protocol")
+
+
+class _Budget:
+    """What time a candidate has for each test, and what is left for all its runs together. Seconds
+    of processor time, but for those on the clock."""
+
+    def __init__(self, order: dict):
+        self.test, self.test_wall = order["timeout"], order["timeout_wall"]
+        self.total, self.total_wall = order["total"], order["total_wall"]
+        self.memory = order["memory"]
+
+    def take(self, run: "_Run") -> None:
+        """Count a run that has ended."""
+        used, passed = run.taken
+        self.total = max(self.total - used, _LEAST)
+        self.total_wall = max(self.total_wall - passed, _LEAST)
+
+
 class _Run:
     """One candidate's process."""
 
-    def __init__(self, job: dict, server: _Server):
+    def __init__(self, settings: dict, budget: _Budget, server: _Server, more: bool):
         self._server, buffers = server, server.buffers
-        self._timeout, self._timeout_wall = job["timeout"], job["timeout_wall"]
-        self._total, self._total_wall = job["total"], job["total_wall"]
-        self._expected = 1 + job["frames"]
-        self._until_exit = job["until_exit"]
+        buffers.stdout.size = buffers.stderr.size = settings["output"]
+        self._timeout, self._timeout_wall = budget.test, budget.test_wall
+        self._total, self._total_wall = budget.total, budget.total_wall
+        self._cpu_limit = math.ceil(self._total)
+        self._expected = 1 + settings["frames"]
+        self._until_exit = settings["until_exit"]
         pipes = [os.pipe() for _ in range(3)]
         reading, writing = zip(*pipes, strict=True)
         self.pid = os.fork()
         if self.pid == 0:
-            candidate.main(_JOBS, server.limits, job["memory"], job["cpu"], writing)
+            start = candidate.Start(budget.memory, self._cpu_limit, writing, more)
+            candidate.main(_JOBS, server.limits, start)
         for descriptor in writing:
             os.close(descriptor)
         for descriptor in reading:  # the candidate could empty a pipe just before it is read here
             os.set_blocking(descriptor, False)
+        try:
+            self._process = os.pidfd_open(self.pid)
+        except OSError:
+            self._process = None
         # The clock of all threads of that process together: clock_getcpuclockid(3).
         self._clock = (~self.pid << 3) | 2
         self._buffers = dict(
@@ -168,7 +218,10 @@ class _Run:
             if not self._buffers:  # it has ended, or closed all that it could be heard by
                 if self._has_ended():
                     return "exit"
-                left = min(left, _END_PERIOD)
+                if self._process is None:
+                    left = min(left, _END_PERIOD)
+                else:
+                    poll.register(self._process, select.POLLIN)
             left = min(left, _PERIOD)
             ready = {descriptor for descriptor, _ in poll.poll(left * 1000 + 1)}
             if _JOBS in ready:
@@ -176,7 +229,7 @@ class _Run:
             self._cpu = time.clock_gettime(self._clock)
             if time.monotonic() - self._counted >= left:
                 self._count_time(left)
-            for descriptor in ready:
+            for descriptor in ready - {self._process}:
                 if self._read(descriptor) == 0:
                     poll.unregister(descriptor)
             if self._results.garbled:
@@ -249,6 +302,14 @@ class _Run:
                 left -= count
         for descriptor in self._buffers:
             os.close(descriptor)
+        if self._process is not None:
+            os.close(self._process)
+
+    @property
+    def taken(self) -> tuple[float, float]:
+        """The time that the candidate's code has taken, of the processor and on the clock."""
+        passed, cpu = self._began
+        return self._cpu - cpu, self._passed - passed
 
     def summary(self, end: str) -> dict:
         now = time.monotonic()
@@ -258,6 +319,7 @@ class _Run:
             "milliseconds": [*self._milliseconds[1:], (now - self._step) * 1000],
             "seconds": now - self._started,
             "cpu_seconds": self._cpu,
+            "cpu_limit": self._cpu_limit,
             "stdout_cut": self._stdout.cut,
         }
 
@@ -338,6 +400,17 @@ class _Results(_Buffer):
     def take(self) -> memoryview:
         content, self._end = self._view[: self._end], 0
         return content
+
+    def skip(self, descriptor: int) -> None:
+        """Pass over a frame that nobody will read."""
+        (left,) = wire.LENGTH.unpack(wire.read_exactly(descriptor, wire.LENGTH.size))
+        while left > 0:
+            count = os.readv(descriptor, [self._view[:left]])
+            if not count:
+                sys.exit()
+            left -= count
+            self._most = max(self._most, count)
+        self.wipe()
 
     def wipe(self) -> None:
         super().wipe()

@@ -28,11 +28,12 @@ def write(descriptor: int, *parts: bytes | memoryview) -> None:
 
 def read(descriptor: int) -> bytes:
     """The next frame, and not a byte of what follows it. Raises EOFError."""
-    (length,) = LENGTH.unpack(_read_exactly(descriptor, LENGTH.size))
-    return _read_exactly(descriptor, length)
+    (length,) = LENGTH.unpack(read_exactly(descriptor, LENGTH.size))
+    return read_exactly(descriptor, length)
 
 
-def _read_exactly(descriptor: int, count: int) -> bytes:
+def read_exactly(descriptor: int, count: int) -> bytes:
+    """So many bytes. Raises EOFError."""
     data = bytearray()
     while len(data) < count:
         part = os.read(descriptor, count - len(data))
