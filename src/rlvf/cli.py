@@ -503,6 +503,8 @@ def _execute(options: argparse.Namespace) -> None:
             yield execution
 
     with Sandbox(settings, options.workers) as sandbox:
+        for name, version in sandbox.packages.items():
+            print(f"execute: candidates may import {name} {version}", file=sys.stderr)
         write_jsonl(options.out, executions())
     if options.times is not None:
         write_jsonl(options.times, times)

@@ -27,6 +27,7 @@ from rlvf.reading import read, read_mapping
 from rlvf.records import Severity, describe_problem
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*$")]
+PackageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
 Positive = Annotated[int, Field(gt=0)]
 Probability = Annotated[float, Field(gt=0, le=1)]
 # In full, so that it cannot move.
@@ -97,7 +98,8 @@ class SandboxSettings(Section):
     `timeout` is for each test, and for loading the code; `total_timeout` for all of them together.
     Both are seconds of processor time, so that a busy machine changes no verdict; `wall_factor`
     times as much may be spent in all, time that a candidate chooses to wait included. `memory_mb`
-    is the address space.
+    is the address space. `packages` are those that candidates may import beside the standard
+    library; without any there is no such key.
     """
 
     timeout: float = Field(default=10.0, gt=0)
@@ -110,8 +112,9 @@ class SandboxSettings(Section):
         "seccomp",
         "landlock",
     )
+    packages: tuple[PackageName, ...] = Field(default=(), exclude_if=lambda names: not names)
 
-    @field_validator("minimum", mode="before")
+    @field_validator("minimum", "packages", mode="before")
     @classmethod
     def _lists(cls, value: Any) -> Any:
         return _tuples(value)

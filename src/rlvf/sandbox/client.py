@@ -18,6 +18,7 @@ from rlvf.records import Execution, Task
 from rlvf.sandbox import guard, judge
 from rlvf.sandbox.connection import Connection, Order, ServerLost
 from rlvf.sandbox.inside import isolation
+from rlvf.sandbox.packages import find_packages
 from rlvf.settings import SandboxSettings
 
 _ATTEMPTS = 3
@@ -50,7 +51,8 @@ class Sandbox:
     """Executes candidates on `workers` processes at a time. A context manager.
 
     Raises:
-        RlvfError: a layer of isolation that the settings ask for cannot be had on this machine.
+        RlvfError: a layer of isolation that the settings ask for cannot be had on this machine, or
+            a package is not installed.
     """
 
     def __init__(self, settings: SandboxSettings, workers: int = 2):
@@ -61,7 +63,10 @@ class Sandbox:
         self._plans: dict[int, tuple[Task, bool, list[judge.Job]]] = {}
         self._window = workers * _AHEAD
         memory, cpu = settings.memory_mb << 20, math.ceil(settings.total_timeout)
-        self._connections = [Connection(memory, cpu) for _ in range(workers)]
+        packages = find_packages(settings.packages)
+        # By name, with those that the packages of the settings need.
+        self.packages = packages.versions
+        self._connections = [Connection(memory, cpu, packages) for _ in range(workers)]
         self._running: dict[Connection, _Work] = {}
         self._waiting: deque[_Work] = deque()
         self._lock = threading.RLock()

@@ -15,6 +15,7 @@ from pathlib import Path
 from rlvf.errors import RlvfError
 from rlvf.sandbox import judge, syscalls
 from rlvf.sandbox.inside import wire
+from rlvf.sandbox.packages import Packages
 
 # In seconds. A server says something each second: one that is silent for so long is taken to be
 # broken.
@@ -57,9 +58,10 @@ class Connection:
     gives the reply. All methods that talk to the process raise ServerLost.
     """
 
-    def __init__(self, memory: int, cpu: int):
+    def __init__(self, memory: int, cpu: int, packages: Packages):
         """`memory` in bytes, `cpu` in seconds: the most that an order may allow."""
         self._most = {"memory": memory, "cpu": cpu}
+        self._packages = packages._asdict()
         self.layers: tuple[str, ...] = ()
         # For so many seconds of listening it may stay silent.
         self._patience = 0.0
@@ -104,8 +106,13 @@ class Connection:
             os.set_blocking(descriptor, False)
         self._unpacker = wire.Unpacker()
         self._results = b""
-        start = {"folder": self._folder, "filters": [program.hex() for program in filters]}
-        self._unsent = memoryview(wire.frame(json.dumps(start | self._most).encode()))
+        start = {
+            "folder": self._folder,
+            "filters": [program.hex() for program in filters],
+            "packages": self._packages,
+            **self._most,
+        }
+        self._unsent = memoryview(wire.frame(json.dumps(start).encode()))
         self._patience = _PATIENCE
         self._write()
 

@@ -128,6 +128,12 @@ def warm_up() -> None:
     json.dumps(outcomes)
 
 
+def seed_packages() -> None:
+    """Give packages that were imported one seed as well, where they take another one by chance."""
+    if "numpy" in sys.modules:
+        importlib.import_module("numpy.random").seed(0)
+
+
 def _renew_stdin() -> None:
     """Have `sys.stdin` find a file: what the server reads is a pipe, where nobody can seek."""
     pipe, file = os.dup(0), os.open(os.devnull, os.O_RDONLY)

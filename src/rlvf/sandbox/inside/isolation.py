@@ -213,13 +213,16 @@ class Entered:
             self.missing[layer] = problem
 
 
-def enter(folder: str, program: bytes, limits: Limits) -> Entered:
-    """Take all layers that can be had, in a new process, in which the caller goes on.
+def enter(
+    folder: str, program: bytes, limits: Limits, readable: list[str], listed: list[str]
+) -> Entered:
+    """Take all layers that can be had, in a new process, in which the caller goes on. Beside the
+    Python runtime, `readable` files and folders stay so, and names in `listed` folders be seen.
 
     The old process, still unconfined, waits for the end of the new one and removes `folder`, an
     existing empty folder of this user. `program` is the server's own seccomp filter.
     """
-    runtime = _runtime()
+    runtime = _runtime() + readable
     account = _spare_account() if os.geteuid() == 0 else 0
     others = _threads_of(os.getuid())
     reading, writing = os.pipe()
@@ -251,7 +254,7 @@ def enter(folder: str, program: bytes, limits: Limits) -> Entered:
     _drop_capabilities()
     die_with_parent()  # not earlier: a change of account makes the kernel forget it
     rights = _READ_DIR if problem else _FILE_RIGHTS | _READ_DIR | _MAKE_REG | _REMOVE_FILE
-    entered.take("landlock", _take_landlock(runtime, entered.scratch, rights))
+    entered.take("landlock", _take_landlock(runtime, listed, entered.scratch, rights))
     entered.take("seccomp", _take_filter(program))
     return entered
 
@@ -498,7 +501,7 @@ class _FilterProgram(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
 
-def _take_landlock(runtime: list[str], scratch: str, rights: int) -> str | None:
+def _take_landlock(runtime: list[str], listed: list[str], scratch: str, rights: int) -> str | None:
     version = _LIBC.syscall(_CREATE_RULESET, None, 0, 1)
     if version < 1:
         return f"{os.strerror(ctypes.get_errno())} (Linux 5.13 or newer has it, if switched on)"
@@ -506,7 +509,8 @@ def _take_landlock(runtime: list[str], scratch: str, rights: int) -> str | None:
     attributes = _RulesetAttributes(known, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     size = ctypes.sizeof(attributes)
     ruleset = _check(_LIBC.syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0), "landlock")
-    allowed = {os.path.dirname(os.__file__): _READ_DIR, scratch: rights}
+    allowed = dict.fromkeys([os.path.dirname(os.__file__), *listed], _READ_DIR)
+    allowed[scratch] = rights
     allowed |= dict.fromkeys(runtime, _READ_FILE | _READ_DIR) | {"/dev/null": _FILE_RIGHTS}
     for path, rights in allowed.items():
         if not os.path.isdir(path):

@@ -16,6 +16,7 @@ kept small, since it is forked once per candidate. When its standard input close
 """
 
 import gc
+import importlib
 import json
 import math
 import os
@@ -38,6 +39,9 @@ _LEAST = 0.01
 _PERIOD, _BEAT = 0.1, 1.0
 # For a candidate's process to get ready, in seconds.
 _PREPARATION = 30.0
+# For libraries that compute: a server that forks may have one thread only, and a candidate gets no
+# more of the processor by others.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # States of threads that have nothing to do. The others: R computes or waits for a core, D waits for
 # a disk, T was stopped. None of these is a choice of the candidate's, which may send no signals.
 _IDLE = frozenset("SZXI")
@@ -53,21 +57,23 @@ def main() -> None:
     start = json.loads(wire.read(_JOBS))
     own, candidates = (bytes.fromhex(program) for program in start["filters"])
     limits = isolation.Limits(candidates, start["memory"], start["cpu"])
+    packages = start["packages"]
+    refusal = None
     try:
-        entered = isolation.enter(start["folder"], own, limits)  # and go on in another process
-        refusal = limits.shortage()
+        # And go on in another process.
+        entered = isolation.enter(
+            start["folder"], own, limits, packages["paths"], packages["search"]
+        )
+        _make_at_home(entered.scratch, packages)
+        refusal = _import_packages(packages)
     except OSError as error:
-        refusal = limits.shortage() or str(error)
-    if refusal:
+        refusal = str(error)
+    if refusal := limits.shortage() or refusal:
         _answer("h", json.dumps({"refusal": refusal}).encode())
         sys.exit()
     candidate.warm_up()
     gc.freeze()  # else each candidate's first collection would copy all of the server's memory
     _answer("h", json.dumps({"layers": entered.layers, "missing": entered.missing}).encode())
-    os.environ.clear()
-    os.environ.update(PATH="/usr/bin:/bin", LANG="C.UTF-8", TZ="UTC")
-    os.environ.update(HOME=entered.scratch, TMPDIR=entered.scratch)
-    os.chdir(entered.scratch)
     server = _Server(entered, limits)
     program = os.memfd_create("program")
     os.dup2(program, candidate.KEPT)
@@ -80,6 +86,27 @@ def main() -> None:
         server.serve(order)
         os.ftruncate(candidate.KEPT, 0)
         os.lseek(candidate.KEPT, 0, os.SEEK_SET)
+
+
+def _make_at_home(scratch: str, packages: dict) -> None:
+    """Set what candidates find around them."""
+    os.environ.clear()
+    os.environ.update(PATH="/usr/bin:/bin", LANG="C.UTF-8", TZ="UTC", HOME=scratch, TMPDIR=scratch)
+    if packages["modules"]:
+        os.environ.update(_ONE_THREAD)
+    os.chdir(scratch)
+
+
+def _import_packages(packages: dict) -> str | None:
+    """Import what candidates may import, so that they need not; or why that fails."""
+    sys.path += packages["search"]
+    for name in packages["modules"]:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            return f"sandbox.packages: import {name} fails: {type(error).__name__}: {error}"
+    candidate.seed_packages()
+    return None
 
 
 def _answer(kind: str, *content: bytes | memoryview) -> None:
