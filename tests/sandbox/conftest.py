@@ -10,12 +10,13 @@ from rlvf.sandbox import Candidate, Sandbox
 from rlvf.settings import SandboxSettings
 
 
-def make_task(*tests, entry_point="f", setup=""):
+def make_task(*tests, entry_point="f", setup="", prelude=""):
     """A task with these tests; text stands for an assert."""
     return Task(
         task_id="t/1",
         prompt="",
         entry_point=entry_point,
+        prelude=prelude,
         setup=setup,
         tests=[{"kind": "assert", "code": t} if isinstance(t, str) else t for t in tests],
         reference="",

@@ -33,11 +33,9 @@ def find_packages(names: Iterable[str]) -> Packages:
         RlvfError: one of them is not installed, or not in a way that says which files it has.
     """
     versions, modules, paths, search = {}, [], [], []
-    wanted = [(name, f"sandbox.packages: {name!r}") for name in reversed(tuple(names))]
-    named = len(wanted)
+    wanted = [(name, f"sandbox.packages: {name!r}", True) for name in names]
     while wanted:
-        name, what = wanted.pop()
-        named -= 1
+        name, what, named = wanted.pop(0)
         try:
             found = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
@@ -53,13 +51,12 @@ def find_packages(names: Iterable[str]) -> Packages:
                 f"{what} does not say which files it has: it is installed in place (pip install "
                 "-e), or another way than by pip"
             )
-        if named >= 0:
+        if named:
             modules += sorted(_module_names(roots, files))
         paths += [str(found.locate_file(path)) for path in sorted(roots | files)]
         search.append(str(found.locate_file("")))
-        wanted += [
-            (other, f"{what} needs {other!r}, which") for other in _dependencies(found.requires)
-        ]
+        for other in _dependencies(found.requires):
+            wanted.append((other, f"{what} needs {other!r}, which", False))
     return Packages(versions, modules, paths, list(dict.fromkeys(search)))
 
 

@@ -96,7 +96,6 @@ def main(jobs: int, limits: isolation.Limits, start: Start) -> typing.NoReturn:
         results = RESULTS
         # The last place where no line of the candidate has been looked at.
         limits.confine(start.memory, start.cpu)
-        sys.setrecursionlimit(_RECURSION + _depth())
         wire.write(results, wire.frame(b""))
     except BaseException as error:
         try:
@@ -138,9 +137,11 @@ def _renew_stdin() -> None:
     """Have `sys.stdin` find a file: what the server reads is a pipe, where nobody can seek."""
     pipe, file = os.dup(0), os.open(os.devnull, os.O_RDONLY)
     os.dup2(file, 0)
-    old = sys.stdin
-    buffer = io.BufferedReader(io.FileIO(0, closefd=False))
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(buffer, old.encoding, old.errors)
+    old, raw = sys.stdin, io.FileIO(0, closefd=False)
+    raw.name = old.name
+    new = io.TextIOWrapper(io.BufferedReader(raw), old.encoding, old.errors, newline="\n")
+    new.mode = old.mode
+    sys.stdin = sys.__stdin__ = new
     os.dup2(pipe, 0)
     os.close(pipe)
     os.close(file)
@@ -205,12 +206,13 @@ def _take_descriptors(descriptors: tuple[int, int, int, int]) -> None:
     os.closerange(KEPT + 1, 256)
 
 
-def _depth() -> int:
-    """How many frames there are below the candidate's own."""
-    frame, depth = sys._getframe(), 0
+def _allow_recursion(between: int) -> None:
+    """Give the candidate's code the depth of recursion that it has in a file: so many calls come
+    `between` the caller and that code."""
+    frame, depth = sys._getframe(1), between
     while frame:
         frame, depth = frame.f_back, depth + 1
-    return depth
+    sys.setrecursionlimit(_RECURSION + depth)
 
 
 def _run(job: dict, more: bool) -> int:
@@ -271,6 +273,7 @@ def _execute(code: types.CodeType | None, namespace: dict) -> list | None:
 
 
 def _run_tests(code: types.CodeType | None, failed: list | None, namespace: dict, job: dict) -> int:
+    _allow_recursion(between=5)
     setup, steps = job["setup"], job["steps"]
     failed = failed or _execute(code, namespace) or _execute(setup, namespace)
     _report(failed or ["ok"], last=failed is not None or not steps)
@@ -312,6 +315,7 @@ def _run_program(code: types.CodeType | None, failed: list | None) -> int:
 
 
 def _status_of(code: types.CodeType) -> tuple[int, list | None]:
+    _allow_recursion(between=2)
     try:
         exec(code, vars(sys.modules[_MAIN]))
     except SystemExit as error:
