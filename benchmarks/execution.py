@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from benchmarks import REPOSITORY, say
@@ -25,9 +25,11 @@ def measure_execution(
     repeat: int,
     cores: int,
     in_trainer: bool = False,
+    faulty: Set[str] = frozenset(),
 ) -> dict[str, dict[str, Any]]:
     """For each contender the `seconds` that it took for all tasks, by PASSES and repetition, and in
     a trainer how large that is. Or how it fails there, which is nothing that the sandbox may do.
+    The solutions of `faulty` tasks are wrong.
 
     Raises:
         RlvfError: a contender breaks down, fails a right solution, or passes a wrong one.
@@ -42,7 +44,7 @@ def measure_execution(
             if "failure" in row:
                 continue
             try:
-                outcome = _run(name, tasks, cores, in_trainer)
+                outcome = _run(name, tasks, cores, in_trainer, faulty)
             except RlvfError as error:
                 if not in_trainer or name == "sandbox":
                     raise
@@ -60,7 +62,9 @@ def measure_execution(
     return rows
 
 
-def _run(name: str, tasks: Sequence[Task], cores: int, in_trainer: bool) -> dict[str, Any]:
+def _run(
+    name: str, tasks: Sequence[Task], cores: int, in_trainer: bool, faulty: Set[str]
+) -> dict[str, Any]:
     job = {
         "contender": name,
         "cores": cores,
@@ -68,10 +72,15 @@ def _run(name: str, tasks: Sequence[Task], cores: int, in_trainer: bool) -> dict
         "tasks": [task.model_dump() for task in tasks],
     }
     outcome = _outcome(name, json.dumps(job), _START + _EACH * len(tasks))
-    for verdict, wrong in (("fails the solution of", "failed"), ("passes nonsense for", "fooled")):
-        if ids := outcome[wrong]:
-            more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-            raise RlvfError(f"{name} {verdict} {', '.join(ids[:_NAMED])}{more}")
+    failed = outcome["failed"]
+    for verdict, wrong in (
+        ("fails the solution of", [one for one in failed if one not in faulty]),
+        ("passes the faulty solution of", sorted(faulty.difference(failed))),
+        ("passes nonsense for", outcome["fooled"]),
+    ):
+        if wrong:
+            more = f" and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+            raise RlvfError(f"{name} {verdict} {', '.join(wrong[:_NAMED])}{more}")
     return outcome
 
 

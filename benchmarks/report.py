@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.contenders import CONTENDERS, PASSES
+from benchmarks.contenders import CONTENDERS, PASSES, PROGRAM_CONTENDERS
 
 _LINT = {"batch": "batches of {batch}", "process-each": "a Ruff process for each"}
 _REWARDS = {"grpo-tests": "unit tests", "grpo-ruff": "Ruff", "grpo-combined": "both"}
@@ -82,6 +82,14 @@ def markdown(results: dict[str, Any]) -> str:
             f"before. Executions a second and core on {part['cores']} cores; medians of "
             f"{part['repeat']} repetitions and of their ratios:\n\n" + _contenders(part)
         )
+    if part := results.get("programs"):
+        parts.append(
+            f"**Programs.** {part['programs']} programs that read standard input, {part['faulty']} "
+            f"of them faulty, with {part['tests']} tests, each run in a process of its own by the "
+            "sandbox, and all of a program's in one by the other, up to the first that fails. "
+            f"Tests a second on one core; medians of {part['repeat']} repetitions and of their "
+            "ratios:\n\n" + _contenders(part)
+        )
     if part := results.get("endurance"):
         kinds = ", ".join(f"{count} {kind}" for kind, count in part["kinds"].items())
         parts.append(
@@ -131,7 +139,7 @@ def _contenders(part: dict[str, Any]) -> str:
                 for one in PASSES
                 for text in (spread.format(**row[one]), f"{row[one]['ratio']:.3g}")
             ]
-        rows.append([CONTENDERS[name], *numbers])
+        rows.append([(CONTENDERS | PROGRAM_CONTENDERS)[name], *numbers])
     return _table(["", "first samples", "sandbox ÷ this", "further ones", "sandbox ÷ this"], rows)
 
 

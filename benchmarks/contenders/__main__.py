@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+import os
 import sys
 import time
 
@@ -15,6 +16,7 @@ _WARM_UP = 16
 def main() -> None:
     sys.path.append(str(SCRATCH))
     job = json.load(sys.stdin)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: job["cores"]])
     tasks = job["tasks"]
     module = importlib.import_module(f"{__package__}.{job['contender'].replace('-', '_')}")
     with contextlib.closing(module.Contender(job["cores"])) as contender:
