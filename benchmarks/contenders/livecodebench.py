@@ -7,6 +7,7 @@ objects in place of the standard streams and an alarm for each, until a test fai
 
 import ast
 import contextlib
+import faulthandler
 import io
 import multiprocessing
 import signal
@@ -51,44 +52,53 @@ class Contender:
 
 def _passes(program: tuple[str, list[tuple[str, str]]]) -> bool:
     code, tests = program
-    results = multiprocessing.Manager().list()
-    process = multiprocessing.Process(target=_run, args=(code, tests, results))
+    manager = multiprocessing.Manager()
+    results, notes = manager.list(), manager.list()
+    process = multiprocessing.Process(target=_run, args=(code, tests, results, notes))
     process.start()
     process.join((TIMEOUT + 1) * len(tests) + 5)
     if process.is_alive():
         process.kill()
-    return bool(results) and all(results[0])
+    return bool(results) and all(results[0]) and not notes[0].get("error")
 
 
-def _run(code: str, tests: list[tuple[str, str]], results: Any) -> None:
+def _run(code: str, tests: list[tuple[str, str]], results: Any, notes: Any) -> None:
     signal.signal(signal.SIGALRM, _raise_timeout)
-    found: list[bool] = []
+    found, note = [], {}
     try:
         namespace = ModuleType("tmp_sol").__dict__
-        exec(_as_function(code), namespace)
+        exec(_as_function(_without_question(code)), namespace)
         for stdin, stdout in tests:
             signal.alarm(int(TIMEOUT))
+            faulthandler.enable()
             try:
                 found.append(_same(_output(namespace["wrapped"], stdin), stdout))
             finally:
                 signal.alarm(0)
+                faulthandler.disable()
             if not found[-1]:
                 break
-    except Exception:
-        found.append(False)
+    except Exception as error:
+        note["error"] = repr(error)
     results.append(found)
+    notes.append(note)
 
 
 def _raise_timeout(*_: Any) -> None:
     raise TimeoutError
 
 
+def _without_question(code: str) -> str:
+    """The program without the question whether it is the main one."""
+    *before, last = ast.parse(code).body
+    if isinstance(last, ast.If) and ast.unparse(last.test) == "__name__ == '__main__'":
+        return "\n".join(map(ast.unparse, (*before, *last.body)))
+    return code
+
+
 def _as_function(code: str) -> str:
-    """The program's statements but for imports, and without the question whether it is the main
-    program, as the body of a function."""
+    """The program's statements but for imports as the body of a function."""
     body = ast.parse(code).body
-    if isinstance(body[-1], ast.If) and ast.unparse(body[-1].test) == "__name__ == '__main__'":
-        body[-1:] = body[-1].body
     imports = [one for one in body if isinstance(one, ast.Import | ast.ImportFrom)]
     others = [one for one in body if one not in imports]
     arguments = ast.arguments([], [], None, [], [], None, [])

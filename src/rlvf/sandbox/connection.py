@@ -86,6 +86,8 @@ class Connection:
             kept = {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
             # More arenas than one take 64 MiB of a candidate's address space for each thread.
             python = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
+            # Else each candidate looks anew for all functions of shared libraries that it calls.
+            python["LD_BIND_NOW"] = "1"
             kept["TZ"] = "UTC"
             try:
                 self._folder = _scratch_folder()

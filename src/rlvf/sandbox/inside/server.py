@@ -84,8 +84,7 @@ def main() -> None:
         except EOFError:
             sys.exit()
         server.serve(order)
-        os.ftruncate(candidate.KEPT, 0)
-        os.lseek(candidate.KEPT, 0, os.SEEK_SET)
+        _empty(candidate.KEPT)
 
 
 def _make_at_home(scratch: str, packages: dict) -> None:
@@ -111,6 +110,11 @@ def _import_packages(packages: dict) -> str | None:
 
 def _answer(kind: str, *content: bytes | memoryview) -> None:
     wire.write(_REPLIES, *_framed(kind, *content))
+
+
+def _empty(file: int) -> None:
+    os.ftruncate(file, 0)
+    os.lseek(file, 0, os.SEEK_SET)
 
 
 def _framed(kind: str, *content: bytes | memoryview) -> list[bytes | memoryview]:
@@ -160,13 +164,15 @@ class _Server:
     def _reply(self, summary: dict) -> None:
         buffers = self.buffers
         wire.write(
-            _REPLIES,
+            buffers.replies,
             *_framed("c", buffers.results.take()),
             *_framed("s", json.dumps(summary).encode()),
             *_framed("o", buffers.stdout.take()),
             *_framed("e", buffers.stderr.take()),
         )
         buffers.wipe()
+        if summary["last"]:
+            buffers.send()
 
 
 def _is_lost(summary: dict) -> bool:
@@ -235,34 +241,39 @@ class _Run:
     def watch(self) -> str:
         """Collect what the candidate writes until it has said all, ends, or takes too much."""
         poll = select.poll()
-        for descriptor in self._buffers:
+        # A program's results are looked at now and then only: no test begins or ends with them.
+        awaited = set(tuple(self._buffers)[: 2 if self._until_exit else 3])
+        for descriptor in awaited:
             poll.register(descriptor, select.POLLIN)
+        if self._process is not None:
+            poll.register(self._process, select.POLLIN)
         poll.register(_JOBS, 0)  # whether it is closed: the client is gone
         while True:
             left, limit = self._left()
             if left <= 0:
                 return limit
-            if not self._buffers:  # it has ended, or closed all that it could be heard by
+            left = min(left, _PERIOD)
+            if self._process is None and not awaited:  # it has ended, or cannot be heard any more
                 if self._has_ended():
                     return "exit"
-                if self._process is None:
-                    left = min(left, _END_PERIOD)
-                else:
-                    poll.register(self._process, select.POLLIN)
-            left = min(left, _PERIOD)
+                left = min(left, _END_PERIOD)
             ready = {descriptor for descriptor, _ in poll.poll(left * 1000 + 1)}
             if _JOBS in ready:
                 sys.exit()
             self._cpu = time.clock_gettime(self._clock)
-            if time.monotonic() - self._counted >= left:
+            if is_due := time.monotonic() - self._counted >= left:
                 self._count_time(left)
-            for descriptor in ready - {self._process}:
-                if self._read(descriptor) == 0:
+            for descriptor in tuple(self._buffers):
+                is_over = (is_due or descriptor in ready) and self._read(descriptor) == 0
+                if is_over and descriptor in awaited:
                     poll.unregister(descriptor)
+                    awaited.remove(descriptor)
             if self._results.garbled:
                 return "protocol"
             if len(self._milliseconds) == self._expected and not self._until_exit:
                 return "done"
+            if self._process in ready:
+                return "exit"
 
     def _has_ended(self) -> bool:
         # Not reaped yet: its clock is still to be read.
@@ -311,7 +322,9 @@ class _Run:
             now = time.monotonic()
             self._milliseconds.append((now - self._step) * 1000)
             if len(self._milliseconds) == 1:
-                self._started, self._began = now, (self._passed, self._cpu)
+                self._began = (self._passed, self._cpu)
+                if not self._until_exit:
+                    self._started = now
             elif self._until_exit:
                 continue
             self._step, self._step_began = now, (self._passed, self._cpu)
@@ -334,9 +347,8 @@ class _Run:
 
     @property
     def taken(self) -> tuple[float, float]:
-        """The time that the candidate's code has taken, of the processor and on the clock."""
-        passed, cpu = self._began
-        return self._cpu - cpu, self._passed - passed
+        """The time that the process has taken, of the processor and on the clock."""
+        return self._cpu, self._passed
 
     def summary(self, end: str) -> dict:
         now = time.monotonic()
@@ -355,9 +367,20 @@ class _Buffers:
     """Where the bytes of one candidate after the other lie."""
 
     def __init__(self):
-        self.results = _Results()
+        # All replies to an order are sent together, so that the client need not look at each. Until
+        # then they lie where no candidate can read: in a file without a name.
+        self.replies = os.memfd_create("replies")
+        self.results = _Results(self.replies)
         self.stdout = _Tail()
         self.stderr = _Tail()
+
+    def send(self) -> None:
+        """Send the replies that have been collected."""
+        os.lseek(self.replies, 0, os.SEEK_SET)
+        left = os.fstat(self.replies).st_size
+        while left:
+            left -= os.sendfile(_REPLIES, self.replies, None, left)
+        _empty(self.replies)
 
     def wipe(self) -> None:
         for buffer in (self.results, self.stdout, self.stderr):
@@ -384,8 +407,9 @@ class _Buffer:
 class _Results(_Buffer):
     """Frames on their way to the client: counted, not looked into."""
 
-    def __init__(self):
+    def __init__(self, replies: int):
         super().__init__()
+        self._replies = replies
         self._reset()
 
     def _reset(self) -> None:
@@ -398,7 +422,7 @@ class _Results(_Buffer):
 
     def read(self, descriptor: int) -> int:
         if self._end == len(self._view):
-            _answer("c", self.take())
+            wire.write(self._replies, *_framed("c", self.take()))
         start = self._end
         count = self._fill(descriptor)
         if not self.garbled:
