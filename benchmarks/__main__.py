@@ -163,7 +163,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             "contenders": contender_rates(rows, len(tasks), cores),
         }
     if "programs" in options.only:
-        results["programs"] = measure_programs(options.repeat)
+        results["programs"] = measure_programs(options.repeat, options.limit)
     if "endurance" in options.only:
         results["endurance"] = measure_endurance(options.endurance, cores)
     if "lint" in options.only:

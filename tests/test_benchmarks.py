@@ -12,6 +12,7 @@ from benchmarks.calls import NotACall, split_call
 from benchmarks.contenders import PASSES
 from benchmarks.endurance import measure_endurance
 from benchmarks.execution import measure_execution
+from benchmarks.programs import make_programs
 from benchmarks.report import contender_rates, markdown
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
@@ -47,7 +48,7 @@ def test_everyone_who_needs_no_other_package_is_measured(mbpp_path, tmp_path):
     done = benchmarks(
         *(
             "--only",
-            "execution,endurance,lint",
+            "execution,programs,endurance,lint",
             "--contenders",
             "fresh-interpreter,bare-fork",
         ),
@@ -65,11 +66,20 @@ def test_everyone_who_needs_no_other_package_is_measured(mbpp_path, tmp_path):
         assert 0 < row["min"] <= row["median"] <= row["max"]
         assert row["ratio"] > 0
     assert contenders["sandbox"]["first"]["ratio"] == 1
+    programs = results["programs"]
+    assert (programs["programs"], programs["tests"]) == (4, 48)
+    assert list(programs["contenders"]) == ["sandbox", "livecodebench"]
+    assert programs["contenders"]["livecodebench"]["further"]["ratio"] > 0
     assert results["endurance"]["executions"] == 50
     assert "seccomp" in results["isolation"]
     tables = (tmp_path / "results.md").read_text()
     assert tables in done.stdout
-    for text in ("a bare fork", "its open files", "isolation by rlimits"):
+    for text in (
+        "a bare fork",
+        "LiveCodeBench's checker",
+        "its open files",
+        "isolation by rlimits",
+    ):
         assert text in tables
     assert str(REPOSITORY) not in tables + json.dumps(results)
 
@@ -80,6 +90,29 @@ def test_a_wrong_verdict_is_an_error(contender):
     assert [len(seconds[one]) for one in PASSES] == [1, 1]
     with pytest.raises(RlvfError, match=f"{contender} fails the solution of double"):
         measure_execution([WRONG], [contender], 1, 1)
+
+
+PROGRAMS, FAULTY = make_programs()
+
+
+def test_programs_are_the_same_in_every_run():
+    assert make_programs() == (PROGRAMS, FAULTY)
+    assert (len(PROGRAMS), len(FAULTY)) == (60, 6)
+    assert len({task.reference for task in PROGRAMS}) == 60
+    assert {len(task.tests) for task in PROGRAMS} == {12}
+
+
+@pytest.mark.parametrize("contender", ["sandbox", "livecodebench"])
+def test_all_give_the_same_verdicts_on_programs(contender):
+    tasks = PROGRAMS[8:20:11] + PROGRAMS[9:20:10]
+    faulty = FAULTY & {task.task_id for task in tasks}
+    assert len(faulty) == 2
+    measure_execution(tasks, [contender], 1, cores=1, faulty=faulty)
+    with pytest.raises(RlvfError, match=f"{contender} fails the solution of program/9"):
+        measure_execution(tasks, [contender], 1, cores=1)
+    everything = {task.task_id for task in tasks}
+    with pytest.raises(RlvfError, match=f"{contender} passes the faulty solution of program/8"):
+        measure_execution(tasks, [contender], 1, cores=1, faulty=everything)
 
 
 def test_tests_that_let_everything_pass_are_an_error():

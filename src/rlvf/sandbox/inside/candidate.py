@@ -194,8 +194,7 @@ def _stdin(text: str) -> int:
     if not text:
         return os.open(os.devnull, os.O_RDONLY)
     descriptor = os.memfd_create("stdin")
-    wire.write(descriptor, text.encode("utf-8", "surrogatepass"))
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.pwrite(descriptor, text.encode("utf-8", "surrogatepass"), 0)
     return descriptor
 
 

@@ -45,6 +45,7 @@ _STACK_BYTES = 8 << 20
 _COUNTS_BY_NAMESPACE = (5, 14)
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)  # called by every candidate: no guess
 
 # prctl(2), capset(2)
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
@@ -175,12 +176,13 @@ class Filter:
     def __init__(self, program: bytes):
         self._text = ctypes.create_string_buffer(program, len(program))
         self._program = _FilterProgram(len(program) // 8, ctypes.addressof(self._text))
+        self._address = ctypes.addressof(self._program)
 
     def load(self) -> None:
         """Confine this process and all that it forks."""
         if self._program.length:
-            program = ctypes.byref(self._program)
-            _check(_LIBC.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program, 0, 0), "seccomp")
+            mode = _SECCOMP_MODE_FILTER
+            _check(_LIBC.prctl(_PR_SET_SECCOMP, mode, self._address, 0, 0), "seccomp")
 
 
 class Watchman:
