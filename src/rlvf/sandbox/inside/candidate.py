@@ -53,11 +53,12 @@ def _import_random() -> types.ModuleType:
 
 
 random = _import_random()
+statistics = importlib.import_module("statistics")  # which imports `random`
 
 # Loaded here once, since candidates that import them would need ten times as long.
 PRELOADED = (
     *(array, bisect, cmath, collections, copy, functools, heapq, itertools, math, operator),
-    *(random, re, string, typing),
+    *(random, re, statistics, string, typing),
 )
 
 # Leaves when memory is too short even for a report. A candidate that leaves so fails as well.
