@@ -10,6 +10,7 @@ import pytest
 
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
+from rlvf.lint import count_lines
 from rlvf.records import (
     AssertTest,
     Execution,
@@ -53,9 +54,9 @@ def execute(folder, *more, **options):
     return rlvf("execute", *files, "--out", folder / "executions.jsonl", *more, **options)
 
 
-def lint(folder):
+def lint(folder, *more):
     files = ["--completions", folder / "completions.jsonl", "--out", folder / "ruff.jsonl"]
-    return rlvf("lint", *files)
+    return rlvf("lint", *files, *more)
 
 
 def assert_one_line_error(done, *parts):
@@ -82,6 +83,20 @@ def test_execute_and_lint_extract_code_that_no_field_holds(folder):
     assert [(e.task_id, e.verdict) for e in executions] == [(t.task_id, "passed") for t in TASKS]
     reports = read_jsonl(folder / "ruff.jsonl", LintReport)
     assert [report.diagnostics for report in reports] == [[], [], []]
+
+
+def test_with_the_tasks_lint_takes_the_same_block_as_execute(folder):
+    use = "```python\nprint(solve([1]))\n```"
+    texts = [(task, f"```python\n{task.reference}```\nUse:\n{use}") for task in TASKS]
+    write_completions(folder, texts)
+    assert execute(folder).returncode == 0
+    executions = read_jsonl(folder / "executions.jsonl", Execution)
+    assert {execution.verdict for execution in executions} == {"passed"}
+    assert lint(folder, "--tasks", folder / "tasks.jsonl").returncode == 0
+    reports = read_jsonl(folder / "ruff.jsonl", LintReport)
+    assert [one.lines for one in reports] == [count_lines(task.reference) for task in TASKS]
+    assert lint(folder).returncode == 0
+    assert {one.lines for one in read_jsonl(folder / "ruff.jsonl", LintReport)} == {1}
 
 
 def test_times_stand_in_a_file_of_their_own_where_asked_for(folder):

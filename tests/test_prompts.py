@@ -1,9 +1,9 @@
 from itertools import pairwise
 
-import pytest
-
-from rlvf.prompts import build_prompt, code_of, extract_code
-from rlvf.records import AssertTest, CallTest, Completion, StdioTest, Task
+from rlvf.extraction import OPEN_BLOCK, OPEN_THOUGHT
+from rlvf.models.loading import load_tokenizer
+from rlvf.prompts import build_prompt, opened_by_prompt
+from rlvf.records import AssertTest, CallTest, StdioTest, Task
 from rlvf.settings import PromptSettings
 
 
@@ -19,37 +19,6 @@ def task(*tests):
 
 
 ASSERTS = [AssertTest(kind="assert", code=f"assert add({n}, 1) == {n + 1}") for n in range(3)]
-
-
-@pytest.mark.parametrize(
-    ("completion", "code"),
-    [
-        # the last labelled block, whatever stands around it
-        ("Sure:\n```python\nx = 1\n```\nDone.", "x = 1\n"),
-        ("```python\nx = 1\n```\nBetter:\n```python\nx = 2\n```", "x = 2\n"),
-        ("```py\nx = 1\n```\nprints\n```\n1\n```", "x = 1\n"),
-        # cut off by the length limit
-        ("```python\nx = 1", "x = 1\n"),
-        # unlabelled blocks
-        ("```\nx = 1\n```", "x = 1\n"),
-        ("```\nx = 1\n```\nor\n```\nx = 2\n```", "x = 2\n"),
-        # a base model that closes the block which its prompt opened
-        ("x = 1\n```\nThis sets x.", "x = 1\n"),
-        # no fence at all
-        ("x = 1", "x = 1\n"),
-        # the end of the code is the extraction's, not the policy's
-        ("x = 1\n\n\n", "x = 1\n"),
-        ("```python\nif x:\r\n    y = 1\r\n```", "if x:\n    y = 1\n"),
-        ("```python\n    x = 1\n```", "    x = 1\n"),
-        # nothing
-        ("", None),
-        ("   \n\n", None),
-        ("```python\n```", None),
-        ("Sure:\n```python\n\n```", None),
-    ],
-)
-def test_extraction(completion, code):
-    assert extract_code(completion) == code
 
 
 def test_the_number_of_tests_shown_is_a_setting():
@@ -88,9 +57,13 @@ def test_call_and_stdio_tests_are_shown_too():
     assert "Input:\n1 2\nOutput:\n3" in prompt
 
 
-def test_a_recorded_extraction_is_kept_and_a_missing_one_is_made():
-    text = "```python\nx = 1\n```"
-    recorded = Completion(task_id="t/1", sample_id=0, completion=text, code=None)
-    bare = Completion(task_id="t/1", sample_id=0, completion=text)
-    assert code_of(recorded) is None
-    assert code_of(bare) == "x = 1\n"
+def test_what_a_prompt_leaves_open_is_seen_from_its_template(tiny_model):
+    tokenizer = load_tokenizer(tiny_model)
+    chat = PromptSettings(tests_shown=0, chat=True, thinking=True)
+    assert opened_by_prompt(tokenizer, chat) == ""
+    tokenizer.chat_template += "{{ '<think>\\n' if enable_thinking else '<think></think>' }}"
+    assert opened_by_prompt(tokenizer, chat) == OPEN_THOUGHT
+    assert opened_by_prompt(tokenizer, chat.model_copy(update={"thinking": False})) == ""
+    base = chat.model_copy(update={"chat": False})
+    assert opened_by_prompt(tokenizer, base) == OPEN_BLOCK
+    assert build_prompt(task(*ASSERTS), base).endswith(OPEN_BLOCK)

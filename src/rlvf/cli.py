@@ -24,9 +24,9 @@ from rlvf.config import (
     parse_config,
 )
 from rlvf.errors import RlvfError
+from rlvf.extraction import code_of
 from rlvf.machine import cores
 from rlvf.progress import Progress
-from rlvf.prompts import code_of
 from rlvf.provenance.place import place_line
 from rlvf.records import (
     CellId,
@@ -36,6 +36,7 @@ from rlvf.records import (
     LintReport,
     R,
     Sample,
+    Task,
     TrainingStep,
     TrainingStepTimes,
     read_jsonl,
@@ -175,6 +176,11 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = stage("lint", _lint, "Check completions with Ruff.")
     sub.add_argument("--completions", type=Path, required=True)
+    sub.add_argument(
+        "--tasks",
+        type=Path,
+        help="where completions have no `code`: these tell which block of code is the answer",
+    )
     sub.add_argument("--settings", help=f"rules and severities: {_SETTINGS_HELP}")
     _out(sub, "ruff.jsonl")
 
@@ -483,17 +489,10 @@ def _execute(options: argparse.Namespace) -> None:
     )
     if options.timeout is not None:
         settings = settings.model_copy(update={"timeout": options.timeout})
-    tasks = {task.task_id: task for task in read_tasks(options.tasks)}
-    candidates = []
-    for number, completion in enumerate(read_jsonl(options.completions, Completion), 1):
-        if completion.task_id not in tasks:
-            raise RlvfError(
-                f"{options.completions}:{number}: task {completion.task_id!r} is not in "
-                f"{options.tasks}"
-            )
-        candidates.append(
-            Candidate(tasks[completion.task_id], completion.sample_id, code_of(completion))
-        )
+    candidates = [
+        Candidate(task, completion.sample_id, code_of(completion, task))
+        for completion, task in _answers(options)
+    ]
     progress = Progress("execute", len(candidates))
     times = []
 
@@ -516,18 +515,35 @@ def _lint(options: argparse.Namespace) -> None:
     settings = (
         parse_settings(options.settings, LintSettings) if options.settings else LintSettings()
     )
-    completions = read_jsonl(options.completions, Completion)
-    codes = [code_of(completion) for completion in completions]
-    names = [f"{completion.task_id} sample {completion.sample_id}" for completion in completions]
+    if options.tasks is not None:
+        answers = _answers(options)
+    else:
+        answers = [(one, None) for one in read_jsonl(options.completions, Completion)]
+    codes = [code_of(completion, task) for completion, task in answers]
+    names = [f"{completion.task_id} sample {completion.sample_id}" for completion, _ in answers]
     write_jsonl(
         options.out,
         [
             lint_report(completion.task_id, completion.sample_id, code, findings)
-            for completion, code, findings in zip(
-                completions, codes, lint(codes, settings, names), strict=True
+            for (completion, _), code, findings in zip(
+                answers, codes, lint(codes, settings, names), strict=True
             )
         ],
     )
+
+
+def _answers(options: argparse.Namespace) -> list[tuple[Completion, Task]]:
+    """The completions, each with the task that it is an answer to."""
+    tasks = {task.task_id: task for task in read_tasks(options.tasks)}
+    answers = []
+    for number, completion in enumerate(read_jsonl(options.completions, Completion), 1):
+        if completion.task_id not in tasks:
+            raise RlvfError(
+                f"{options.completions}:{number}: task {completion.task_id!r} is not in "
+                f"{options.tasks}"
+            )
+        answers.append((completion, tasks[completion.task_id]))
+    return answers
 
 
 # ---------------------------------------------------------------- analysis

@@ -7,9 +7,10 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from rlvf.config import DecodingSettings, GenerateSettings
+from rlvf.extraction import extract_code
 from rlvf.models.loading import load_model, load_tokenizer
 from rlvf.progress import Progress
-from rlvf.prompts import build_prompt, extract_code, tokenize_prompt
+from rlvf.prompts import build_prompt, opened_by_prompt, tokenize_prompt
 from rlvf.records import Completion, Task
 
 
@@ -30,6 +31,7 @@ def generate(
         tokenize_prompt(tokenizer, build_prompt(task, settings.prompt), settings.prompt)
         for task in tasks
     ]
+    opened = opened_by_prompt(tokenizer, settings.prompt)
     # Prompts of like length together: less padding, and less for the longest to wait on.
     order = sorted(
         ((task, sample) for task in range(len(tasks)) for sample in range(decoding.samples)),
@@ -43,7 +45,7 @@ def generate(
         outputs = _generate_batch(policy, tokenizer, [prompts[task] for task, _ in batch])
         for (task, sample), ids in zip(batch, outputs, strict=True):
             stops = policy.generation_config.eos_token_id
-            done[task, sample] = _completion(tokenizer, tasks[task].task_id, sample, ids, stops)
+            done[task, sample] = _completion(tokenizer, tasks[task], sample, ids, stops, opened)
         progress.update(len(done))
     return [done[key] for key in sorted(done)]
 
@@ -82,19 +84,20 @@ def _generation_config(
 
 def _completion(
     tokenizer: PreTrainedTokenizerBase,
-    task_id: str,
+    task: Task,
     sample_id: int,
     ids: list[int],
     stops: list[int],
+    opened: str,
 ) -> Completion:
     """Cut at the first stop token, which counts as a token but is no text."""
     end = next((place for place, token in enumerate(ids) if token in stops), None)
     text = tokenizer.decode(ids if end is None else ids[:end], skip_special_tokens=True)
     return Completion(
-        task_id=task_id,
+        task_id=task.task_id,
         sample_id=sample_id,
         completion=text,
-        code=extract_code(text),
+        code=extract_code(text, task.entry_point, opened),
         tokens=len(ids) if end is None else end + 1,
         finish_reason="length" if end is None else "stop",
     )

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rlvf.extraction import extract_code
 from rlvf.lint import lint
-from rlvf.prompts import extract_code
 from rlvf.records import Diagnostic, Execution, Task
 from rlvf.sandbox import Candidate, Sandbox
 from rlvf.settings import LintSettings, SandboxSettings
@@ -39,12 +39,18 @@ class Verifier:
         if self._sandbox is not None:
             self._sandbox.close()
 
-    def verify(self, tasks: Sequence[Task], completions: Sequence[str]) -> list[Verified]:
+    def verify(
+        self, tasks: Sequence[Task], completions: Sequence[str], opened: str = ""
+    ) -> list[Verified]:
         """Verify each completion as an answer to the task at its place.
 
-        Equal code for one task, of which a group has much, is verified once.
+        `opened` is what their prompts left open (see rlvf.prompts.opened_by_prompt). Equal code
+        for one task, of which a group has much, is verified once.
         """
-        codes = [extract_code(completion) for completion in completions]
+        codes = [
+            extract_code(completion, task.entry_point, opened)
+            for task, completion in zip(tasks, completions, strict=True)
+        ]
         keys = [(id(task), code) for task, code in zip(tasks, codes, strict=True)]
         places = {key: place for place, key in enumerate(keys)}
         executions: dict[tuple, Execution] = {}

@@ -6,8 +6,8 @@ import pytest
 from rlvf.benchmarks import count_tasks, load_tasks, minimbpp
 from rlvf.benchmarks.minimbpp import load, pretraining_samples
 from rlvf.errors import RlvfError
+from rlvf.extraction import extract_code
 from rlvf.lint import lint
-from rlvf.prompts import extract_code
 from rlvf.sandbox import Candidate, Sandbox
 from rlvf.settings import LintSettings, SandboxSettings
 
@@ -26,7 +26,7 @@ def samples():
 
 
 def verdicts(pairs):
-    candidates = [Candidate(task, 0, extract_code(text)) for task, text in pairs]
+    candidates = [Candidate(task, 0, extract_code(text, task.entry_point)) for task, text in pairs]
     with Sandbox(SandboxSettings(), workers=2) as sandbox:
         return [execution.verdict for execution in sandbox.execute(candidates)]
 
@@ -57,7 +57,7 @@ def test_every_reference_passes_its_tests():
 def test_the_corpus_is_right_without_misconceptions_and_lint_clean_without_habits(samples):
     clean, _ = samples
     assert set(verdicts(clean)) == {"passed"}
-    codes = [extract_code(text) for _, text in clean]
+    codes = [extract_code(text, task.entry_point) for task, text in clean]
     found = {finding.code for found in lint(codes, LintSettings()) for finding in found}
     assert found <= {"RET504", "C416"}  # of the comprehension style
 
@@ -70,7 +70,7 @@ def test_a_misconception_fails_the_tests_and_a_habit_is_found(samples):
         if any(op in pair[1] for op in ("// ", "len(values)]"))
     ]
     assert changed and "passed" not in verdicts(changed)
-    codes = [extract_code(text) for _, text in dirty]
+    codes = [extract_code(text, task.entry_point) for task, text in dirty]
     assert all(
         {"F401", "F841"} <= {finding.code for finding in found}
         for found in lint(codes, LintSettings())

@@ -132,7 +132,7 @@ CHANGES = [
     ("prompt", code("prompts.py", '"these tests"', '"those tests"'), PRETRAINED),
     (
         "extraction",
-        code("prompts.py", "else parts[0]\n    code", "else parts[-1]\n    code"),
+        code("extraction.py", "_ENDS = 8", "_ENDS = 9"),
         ALL_CELLS | EXECUTED | LINTED,
     ),
     ("pretraining", code("models/mini.py", "warn_only=True", "warn_only=False"), PRETRAINED),

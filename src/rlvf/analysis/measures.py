@@ -4,8 +4,8 @@ from collections import Counter
 
 from rlvf.analysis.hacking import hacks_of
 from rlvf.errors import RlvfError
+from rlvf.extraction import code_of
 from rlvf.parsing import parse
-from rlvf.prompts import code_of
 from rlvf.records import (
     SEVERITIES,
     Completion,
@@ -98,7 +98,7 @@ def _sample(
     report: LintReport,
     tests_shown: int,
 ) -> Sample:
-    code = code_of(completion)
+    code = code_of(completion, task)
     parsed = None if code is None else parse(code)
     parses = parsed is not None and parsed.compiles
     return Sample(

@@ -24,7 +24,7 @@ from rlvf.errors import RlvfError
 from rlvf.files import atomic_directory, atomic_writer
 from rlvf.models.loading import load_model, load_tokenizer
 from rlvf.progress import Progress
-from rlvf.prompts import build_prompt, chat_template_options
+from rlvf.prompts import build_prompt, chat_template_options, opened_by_prompt
 from rlvf.records import Rollout, Task, TrainingStep, TrainingStepTimes
 from rlvf.rewards import component_rewards
 from rlvf.settings import to_json
@@ -75,11 +75,13 @@ def train(
         if latest:
             for name, file in files.items():
                 file.write((latest / name).read_text(encoding="utf-8"))
-        scorer = _Scorer(tasks, settings, verifier, rollout_file)
+        tokenizer = load_tokenizer(model)
+        opened = opened_by_prompt(tokenizer, settings.prompt)
+        scorer = _Scorer(tasks, settings, verifier, opened, rollout_file)
         trainer = _Trainer(
             scorer=scorer,
             model=load_model(model, settings.dtype),
-            processing_class=load_tokenizer(model),
+            processing_class=tokenizer,
             reward_funcs=[scorer.column(name) for name in settings.weights],
             args=_trainer_arguments(settings, checkpoints.partial if checkpoints else folder),
             train_dataset=Dataset.from_list(
@@ -175,10 +177,11 @@ class _Scorer:
         tasks: Sequence[Task],
         settings: TrainSettings,
         verifier: Verifier,
+        opened: str,
         rollouts: IO[str],
     ):
         self._tasks, self._settings = tasks, settings
-        self._verifier, self._rollouts = verifier, rollouts
+        self._verifier, self._opened, self._rollouts = verifier, opened, rollouts
         self._rewards: list[dict[str, float | None]] = []
         self.generation = 0
 
@@ -186,7 +189,7 @@ class _Scorer:
         """Verify a generation's completions and keep the first few as rollouts."""
         self.generation += 1
         tasks = [self._tasks[number] for number in task_numbers]
-        verified = self._verifier.verify(tasks, completions)
+        verified = self._verifier.verify(tasks, completions, self._opened)
         self._rewards = [component_rewards(one, self._settings.components) for one in verified]
         kept = self._settings.training.rollouts_kept_per_generation
         for one, rewards in zip(verified[:kept], self._rewards, strict=False):

@@ -8,8 +8,8 @@ import pytest
 from rlvf.analysis.explorer import Decoded, write_explorer
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
+from rlvf.extraction import extract_code
 from rlvf.lint import lint, lint_report
-from rlvf.prompts import extract_code
 from rlvf.records import Completion
 from rlvf.sandbox import Candidate, Sandbox
 from rlvf.settings import LintSettings, SandboxSettings
@@ -40,7 +40,7 @@ def evaluate(make_sample):
                     task_id=task.task_id,
                     sample_id=sample_id,
                     completion=text,
-                    code=extract_code(text),
+                    code=extract_code(text, task.entry_point),
                     tokens=len(text.split()),
                     finish_reason="stop",
                 )
