@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from rlvf.benchmarks import minimbpp
@@ -63,3 +65,14 @@ def test_tokens_and_finish_reason_are_those_of_the_text(tiny_model, settings):
         else:
             assert 1 <= completion.tokens <= 12
         assert not any(token in completion.completion for token in tokenizer.all_special_tokens)
+
+
+def test_no_code_is_taken_from_a_thought_that_the_prompt_opened(tiny_model, settings, tmp_path):
+    thinker = shutil.copytree(tiny_model, tmp_path / "thinker")
+    with open(thinker / "chat_template.jinja", "a", encoding="utf-8") as template:
+        template.write("{{ '<think>' }}")
+    said, thought = (
+        generate(model, None, TASKS, settings(temperature=1.0)) for model in (tiny_model, thinker)
+    )
+    assert all(one.code for one in said if one.completion.strip())
+    assert not any(one.code for one in thought)

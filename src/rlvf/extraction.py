@@ -106,13 +106,15 @@ def _choose(blocks: list[_Block], before: str, entry_point: str | None) -> str:
     return candidates[0].code
 
 
+_BEGINNING = re.compile(
+    r"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+(\w+)|^(\w+)[ \t]*=(?!=)", re.MULTILINE
+)
+
+
 def _announces(code: str, entry_point: str | None) -> bool:
     """Whether a line begins to define the entry point, whether or not the code compiles."""
-    if entry_point is None:
-        return False
-    name = re.escape(entry_point)
-    begins = rf"^[ \t]*(?:(?:async[ \t]+)?def|class)[ \t]+{name}\b|^{name}[ \t]*=(?!=)"
-    return re.search(begins, code, re.MULTILINE) is not None
+    lines = _BEGINNING.finditer(code)
+    return entry_point is not None and any(entry_point in line.groups() for line in lines)
 
 
 # ---------------------------------------------------------------- which blocks there are
