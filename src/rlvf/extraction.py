@@ -97,7 +97,8 @@ def _choose(blocks: list[_Block], before: str, entry_point: str | None) -> str:
             return block.code
     best = max((block.language for block in candidates), default=_OTHER)
     if best == _OTHER:
-        return ""
+        lone = len(blocks) == 1 and blocks[0].language == _UNLABELLED
+        return before if lone else ""
     candidates = [block for block in candidates if block.language == best]
     if len(candidates) > 1:
         for block in candidates:
@@ -173,11 +174,12 @@ def _opening(line: str) -> _Fence | None:
         prefix, mark, label = alone.groups()
     else:
         marks = list(_BACKTICKS.finditer(line))
-        # Two of them are a span of code.
-        if len(marks) % 2 == 0:
+        if not marks:
             return None
         prefix, mark, label = _PREFIX.match(line)[0], marks[-1][0], line[marks[-1].end() :]
-        if label.strip() and not _PYTHON_LABEL.fullmatch(label.strip()):
+        # Two of them are a span of code.
+        opens = _PYTHON_LABEL.fullmatch(label.strip()) if label.strip() else len(marks) % 2
+        if not opens:
             return None
     language = _UNLABELLED
     if label := label.strip():
