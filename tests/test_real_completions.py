@@ -18,8 +18,12 @@ from tests.conftest import REPOSITORY
 
 LIMITS = SandboxSettings(timeout=2.0)
 OPENED = {"chat": "", "base": OPEN_BLOCK}
-# By file and task: what the sandbox says instead, and why.
-EXCEPTIONS = {}
+# By file and task: what the sandbox says instead, and why. So far it forbids none of them anything.
+EXCEPTIONS = {
+    # An assert of the answer's own fails: an error in it, and no test was wrong yet.
+    "chat": {"mbpp/235": "runtime_error"},
+    "base": {},
+}
 
 
 @pytest.mark.parametrize("prompt", OPENED)
@@ -41,8 +45,7 @@ def test_verdicts_are_those_of_plain_python(prompt, mbpp_path, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         places = [tmp_path / str(number) for number in range(len(candidates))]
         plain = dict(zip(found, pool.map(_plain_verdict, candidates, places), strict=True))
-    exceptions = EXCEPTIONS.get(prompt, {})
-    assert found == plain | exceptions
+    assert found == plain | EXCEPTIONS[prompt]
     assert {"passed", "wrong_answer", "runtime_error"} <= set(found.values())
 
 
