@@ -10,7 +10,6 @@ import pytest
 from rlvf.analysis.explorer import write_explorer
 from rlvf.analysis.explorer.data import collect
 from rlvf.errors import RlvfError
-from rlvf.prompts import code_of
 from rlvf.records import Sample
 
 # Line breaks of other systems, characters of two units, what is no Python, no code at all.
@@ -54,7 +53,7 @@ def test_every_completion_is_there_as_it_was_written(tasks, study, explorer):
         model = "none" if model == "control" else model
         completion = given[task["id"], model, policy, seed, decoding]
         assert written(entries) == completion.completion
-        assert entries["code"] + "\n" == code_of(completion)
+        assert entries["code"] + "\n" == completion.code
 
 
 def test_verdicts_tests_and_findings_are_there(explorer):

@@ -17,8 +17,9 @@ from pygments.token import Token
 from rlvf.analysis.labels import cell_key, model_label
 from rlvf.analysis.measures import check_same
 from rlvf.errors import RlvfError
+from rlvf.extraction import code_of
 from rlvf.progress import Progress
-from rlvf.prompts import code_of, show_test
+from rlvf.prompts import show_test
 from rlvf.records import Completion, Execution, LintReport, Sample, Task
 
 # Longer code is nothing that anybody would read; it is shown without colours.
@@ -103,10 +104,11 @@ def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
         check_same(keys, one.reports, "Ruff reports", "rlvf lint")
         check_same(keys, one.samples, "samples", "rlvf measure")
         for parts in zip(one.completions, one.executions, one.reports, one.samples, strict=True):
-            sample, record = parts[-1], _record(*parts)
+            sample = parts[-1]
             studies.add(sample.study)
             if sample.task_id not in places:
                 raise RlvfError(f"completions: {sample.task_id} is not in the tasks file")
+            record = _record(tasks[places[sample.task_id]], *parts)
             key = places[sample.task_id], record.slot
             if key in records:
                 raise RlvfError(
@@ -156,9 +158,9 @@ def _slot_key(slot: _Slot) -> tuple:
 
 
 def _record(
-    completion: Completion, execution: Execution, report: LintReport, sample: Sample
+    task: Task, completion: Completion, execution: Execution, report: LintReport, sample: Sample
 ) -> _Record:
-    code, frame = code_of(completion), (completion.completion,)
+    code, frame = code_of(completion, task), (completion.completion,)
     if code is not None:
         code = code.removesuffix("\n")
         before, found, after = completion.completion.partition(code)
