@@ -26,6 +26,7 @@ from rlvf.config import (
 from rlvf.errors import RlvfError
 from rlvf.extraction import code_of
 from rlvf.machine import cores
+from rlvf.models.environment import settle
 from rlvf.progress import Progress
 from rlvf.provenance.place import place_line
 from rlvf.records import (
@@ -416,6 +417,7 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _pretrain(options: argparse.Namespace) -> None:
+    settle()
     from rlvf.models.mini import pretrain
 
     pretrain(parse_settings(options.settings, PretrainSettings), options.out)
@@ -428,6 +430,7 @@ def _train(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, TrainSettings)
     tasks = read_tasks(options.tasks)
     verify_folder(options.model)
+    settle()
     from rlvf.verification import Verifier
 
     # Before torch is imported: the sandbox's processes must not descend from one that has it.
@@ -457,6 +460,7 @@ def _generate(options: argparse.Namespace) -> None:
     tasks = read_tasks(options.tasks)
     for folder in filter(None, [options.model, options.adapter]):
         verify_folder(folder)
+    settle()
     from rlvf.generation import generate
 
     write_jsonl(options.out, generate(options.model, options.adapter, tasks, settings))

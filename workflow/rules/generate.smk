@@ -25,7 +25,7 @@ rule generate:
         stamps=stamps("generate"),
         settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),
     shell:
-        "HF_HUB_OFFLINE=1 rlvf generate --model {params.model} {params.adapter}"
+        "rlvf generate --model {params.model} {params.adapter}"
         " --tasks {input.tasks} --settings {params.settings:q} --out {output} 2> {log}"
 
 

@@ -26,7 +26,7 @@ rule train:
         settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
         checkpoints=f"{CELL}/checkpoints",
     shell:
-        "trap '' TERM USR1; HF_HUB_OFFLINE=1 rlvf train --model {params.model} --tasks {input.tasks}"
+        "trap '' TERM USR1; rlvf train --model {params.model} --tasks {input.tasks}"
         " --settings {params.settings:q} --workers {threads}"
         " --checkpoints {params.checkpoints} --checkpoint-every {resources.checkpoint_every}"
         " --log {output.log} --rollouts {output.rollouts} --times {output.times}"
