@@ -101,6 +101,11 @@ def has_checksums(folder: Path) -> bool:
     return (Path(folder) / _NAME).is_file()
 
 
+def fetched_source(folder: Path) -> FetchSettings | None:
+    """What was fetched into a folder, if it was."""
+    return noted_source(Path(folder) / _NAME) if has_checksums(folder) else None
+
+
 def verify_folder(folder: Path) -> FetchSettings | None:
     """Check every file that a stage put into a folder, and return what was fetched, if it was. A
     folder that no stage made has nothing to check.

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, set_seed
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from rlvf.config import DecodingSettings, GenerateSettings
 from rlvf.extraction import extract_code
-from rlvf.models.loading import load_model, load_tokenizer
+from rlvf.models.loading import load_policy, tokenize_prompts
 from rlvf.progress import Progress
-from rlvf.prompts import build_prompt, opened_by_prompt, tokenize_prompt
+from rlvf.prompts import opened_by_prompt
 from rlvf.records import Completion, Task
 
 
@@ -22,15 +22,13 @@ def generate(
     Raises:
         RlvfError: the model or adapter cannot be loaded, or they do not fit.
     """
-    tokenizer = load_tokenizer(model)
-    policy = load_model(model, settings.dtype, adapter).eval()
+    policy, tokenizer = load_policy(model, settings.dtype, adapter)
+    policy.eval()
     decoding = settings.decoding
-    # Replaces the model's own, whose values would fill whatever is not stated.
-    policy.generation_config = _generation_config(tokenizer, policy, decoding)
-    prompts = [
-        tokenize_prompt(tokenizer, build_prompt(task, settings.prompt), settings.prompt)
-        for task in tasks
-    ]
+    policy.generation_config.update(**_generation(decoding))
+    prompts = tokenize_prompts(
+        policy, tokenizer, tasks, settings.prompt, decoding.max_completion_tokens
+    )
     opened = opened_by_prompt(tokenizer, settings.prompt)
     # Prompts of like length together: less padding, and less for the longest to wait on.
     order = sorted(
@@ -60,26 +58,17 @@ def _generate_batch(
     return output[:, inputs["input_ids"].shape[1] :].tolist()
 
 
-def _generation_config(
-    tokenizer: PreTrainedTokenizerBase, policy: PreTrainedModel, decoding: DecodingSettings
-) -> GenerationConfig:
-    """Only what the configuration states: a model's own defaults (top_k 20, ...) do not count."""
-    stops = policy.generation_config.eos_token_id
-    stops = [stops] if isinstance(stops, int) else list(stops or [])
-    sampling = {}
+def _generation(decoding: DecodingSettings) -> dict[str, int | float | bool]:
+    """What the configuration states, in the words of transformers' GenerationConfig."""
+    stated = {"max_new_tokens": decoding.max_completion_tokens, "do_sample": False}
     if decoding.temperature > 0:
-        sampling = {
+        stated |= {
+            "do_sample": True,
             "temperature": decoding.temperature,
             "top_p": decoding.top_p,
             "top_k": decoding.top_k,
         }
-    return GenerationConfig(
-        max_new_tokens=decoding.max_completion_tokens,
-        do_sample=bool(sampling),
-        eos_token_id=sorted({tokenizer.eos_token_id, *stops}),
-        pad_token_id=tokenizer.pad_token_id,
-        **sampling,
-    )
+    return stated
 
 
 def _completion(

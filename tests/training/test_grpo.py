@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,11 @@ def settings(mini_config):
 
 @pytest.fixture
 def run(tiny_model, tmp_path):
-    def run(settings, name="run", tasks=TASKS):
+    def run(settings, name="run", tasks=TASKS, model=tiny_model):
         out = tmp_path / name
         with Verifier(settings.sandbox, settings.lint, workers=2) as verifier:
             train(
-                tiny_model,
+                model,
                 tasks,
                 settings,
                 verifier,
@@ -158,4 +159,24 @@ def test_the_paper_scale_differs_in_values_that_work_too(run, settings, paper_co
 def test_too_few_tasks_are_an_error_before_anything_is_written(run, settings, tmp_path):
     with pytest.raises(RlvfError, match="3 training tasks are too few: a generation takes 4"):
         run(settings("grpo-ruff"), tasks=TASKS[:3])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_diverges_is_an_error_and_leaves_nothing(
+    run, settings, varied_rewards, tmp_path
+):
+    chosen = settings("grpo-ruff")
+    training = chosen.training.model_copy(update={"learning_rate": 1e30, "max_grad_norm": 1e30})
+    with pytest.raises(RlvfError, match=r"in optimiser step 2: training has diverged; lower train"):
+        run(chosen.model_copy(update={"training": training}))
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_model_without_a_chat_template_is_named_before_anything_is_written(
+    tiny_model, run, settings, tmp_path
+):
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    (model / "chat_template.jinja").unlink()
+    with pytest.raises(RlvfError, match="model: the tokenizer has no chat template; set prompt"):
+        run(settings("grpo-ruff"), model=model)
     assert not (tmp_path / "run").exists()

@@ -1,32 +1,90 @@
-"""Loading a policy: a model folder, its tokenizer and, if trained, its adapter."""
+"""Loading a policy: a model folder, its tokenizer and, if trained, its adapter.
 
+What the libraries only warn of although it makes a wrong result, or find out in the midst of a run,
+is an error here, before anything is computed.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from peft import PeftModel
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils import logging
 
 from rlvf.errors import RlvfError
+from rlvf.models.adapters import load_adapter
+from rlvf.models.weights import (
+    library_errors_named,
+    not_finite,
+    read_weights,
+    unusual,
+    weights_files,
+)
+from rlvf.prompts import build_prompt, tokenize_prompt
+from rlvf.records import Task
+from rlvf.settings import PromptSettings
 
 # Loading takes a moment; bars of it only clutter the logs.
-disable_progress_bar()
+logging.disable_progress_bar()
+
+_REMEDY = "name a complete model folder, or make this one again: `rlvf fetch`, `rlvf pretrain`"
+
+
+def load_policy(
+    folder: Path, dtype: str, adapter: Path | None = None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A model folder's causal language model on the best device, with its adapter if one is given,
+    and its tokenizer.
+
+    The model's own defaults for generation (top_k 20, repetition_penalty 1.1, ...) are taken off:
+    libraries would fill in whatever is not stated. The tokens that end a completion stay.
+
+    Raises:
+        RlvfError: there is no such model or tokenizer, they do not fit each other, or the adapter
+            was made for another model.
+    """
+    model, tokenizer = load_model(folder, dtype, adapter), load_tokenizer(folder)
+    places = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > places:
+        raise RlvfError(
+            f"{folder}: the tokenizer has {len(tokenizer)} tokens and the model embeds {places}; "
+            f"{_REMEDY}"
+        )
+    stops = model.generation_config.eos_token_id
+    stops = stops if isinstance(stops, list) else [] if stops is None else [stops]
+    if not all(isinstance(stop, int) for stop in stops):
+        raise RlvfError(f"{folder}: eos_token_id {stops} are no numbers of tokens; {_REMEDY}")
+    model.generation_config = GenerationConfig(
+        eos_token_id=sorted({tokenizer.eos_token_id, *stops}),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return model, tokenizer
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a model folder, padding on the left as generation needs it.
 
     Raises:
-        RlvfError: the folder holds none.
+        RlvfError: the folder holds none, or one without a token that ends a completion.
     """
     _require(folder, "tokenizer_config.json")
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, padding_side="left")
-    if tokenizer.pad_token is None:
+    with library_errors_named(folder, "the tokenizer cannot be loaded", _REMEDY):
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, padding_side="left"
+        )
+    if tokenizer.eos_token_id is None:
+        raise RlvfError(
+            f"{folder}: the tokenizer has no end token, so that no completion would ever end; set "
+            "eos_token in its tokenizer_config.json"
+        )
+    if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
@@ -35,25 +93,101 @@ def load_model(folder: Path, dtype: str, adapter: Path | None = None) -> PreTrai
     """A model folder's causal language model on the best device, with its adapter if one is given.
 
     Raises:
-        RlvfError: there is no model, or the adapter was made for another one.
+        RlvfError: there is no model, it lacks weights or has some to spare, or the adapter was
+            made for another one.
     """
     _require(folder, "config.json")
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, local_files_only=True, dtype=getattr(torch, dtype)
-    )
-    if adapter is not None:
-        _require(adapter, "adapter_config.json")
+    dtypes = {}
+    for path in weights_files(folder):
+        dtypes |= read_weights(path, _REMEDY)
+    with library_errors_named(folder, "the model cannot be loaded", _REMEDY):
+        if (Path(folder) / "generation_config.json").exists():
+            # Unreadable, it would be passed over, and with it the tokens that end a completion.
+            GenerationConfig.from_pretrained(folder, local_files_only=True)
+        local = {"local_files_only": True, "trust_remote_code": False}
+        config = AutoConfig.from_pretrained(folder, **local)
+        verbosity = logging.get_verbosity()
+        logging.set_verbosity_error()  # it would draw a table of what the error says in a line
         try:
-            model = PeftModel.from_pretrained(model, str(adapter))
-        except (RuntimeError, ValueError, KeyError) as error:
-            # peft lists every tensor that does not fit; the first lines say enough.
-            first = " ".join(str(error).split())[:200]
-            raise RlvfError(
-                f"{adapter}: this adapter does not fit the model {folder}: {first}"
-            ) from error
+            model, report = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=getattr(torch, dtype),
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,  # they are in the report, and so refused
+                output_loading_info=True,
+                **local,
+            )
+        finally:
+            logging.set_verbosity(verbosity)
+    if problem := _misfit(model, dtypes, report):
+        raise RlvfError(f"{folder}: {problem}; {_REMEDY}")
+    if adapter is not None:
+        model = load_adapter(model, folder, adapter)
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def _misfit(model: PreTrainedModel, dtypes: dict[str, str], report: dict) -> str | None:
+    """How a model's weights and its configuration differ, if they do."""
+    if getattr(model.config, "quantization_config", None) is not None:
+        return "the model is quantised, and the settings state its dtype"
+    for kind, what in (
+        ("missing_keys", "lacks weights, which would be random numbers"),
+        ("unexpected_keys", "holds weights that its architecture does not have"),
+        ("mismatched_keys", "holds weights of another shape"),
+    ):
+        # Of a mismatch the shapes are told, too.
+        if names := sorted(one if isinstance(one, str) else one[0] for one in report[kind]):
+            return f"the model {what}: {len(names)}, such as {names[0]}"
+    own = {name for name, _ in model.named_parameters()}
+    if problem := unusual({name: dtype for name, dtype in dtypes.items() if name in own}):
+        return problem
+    tied = model.get_input_embeddings().weight is model.get_output_embeddings().weight
+    if model.config.get_text_config().tie_word_embeddings and not tied:
+        return "config.json says tie_word_embeddings, and the weights of the two differ"
+    return not_finite(dict(model.named_parameters()))
+
+
+def tokenize_prompts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    tasks: Sequence[Task],
+    settings: PromptSettings,
+    max_completion_tokens: int,
+) -> list[list[int]]:
+    """The token ids of each task's prompt, which the model can read and complete in full.
+
+    Raises:
+        RlvfError: the tokenizer cannot write such a prompt; or a prompt leaves too little of the
+            model's context for a completion.
+    """
+    where = tokenizer.name_or_path
+    if settings.chat and not tokenizer.chat_template:
+        raise RlvfError(
+            f"{where}: the tokenizer has no chat template; set prompt.chat: false (a base model)"
+        )
+    remedy = "correct its chat template, or set prompt.chat: false"
+    with library_errors_named(where, "the tokenizer cannot write a prompt", remedy):
+        prompts = [
+            tokenize_prompt(tokenizer, build_prompt(task, settings), settings) for task in tasks
+        ]
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    for task, prompt in zip(tasks, prompts, strict=True):
+        if context is not None and len(prompt) + max_completion_tokens > context:
+            raise RlvfError(
+                f"task {task.task_id!r}: its prompt of {len(prompt)} tokens and "
+                f"max_completion_tokens {max_completion_tokens} are more than the {context} that "
+                f"{where} reads; lower max_completion_tokens or prompt.tests_shown, or leave it out"
+            )
+    return prompts
+
+
 def _require(folder: Path, name: str) -> None:
-    if not (Path(folder) / name).is_file():
-        raise RlvfError(f"{Path(folder) / name}: no such file; is {folder} the right folder?")
+    path = Path(folder) / name
+    try:
+        with open(path, "rb"):
+            pass
+    except FileNotFoundError as error:
+        raise RlvfError(f"{path}: no such file; is {folder} the right folder?") from error
+    except OSError as error:
+        raise RlvfError(f"{path}: cannot be read: {error.strerror}") from error

@@ -6,6 +6,7 @@ With a single optimiser step per generation the ratio is 1 and the two coincide,
 needs `optimizer_steps_per_generation` above 1.
 """
 
+import math
 import resource
 import shutil
 import time
@@ -22,7 +23,8 @@ from trl import GRPOConfig, GRPOTrainer
 from rlvf.config import TrainSettings
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_directory, atomic_writer
-from rlvf.models.loading import load_model, load_tokenizer
+from rlvf.models.adapters import base_of, save_adapter
+from rlvf.models.loading import load_policy, tokenize_prompts
 from rlvf.progress import Progress
 from rlvf.prompts import build_prompt, chat_template_options, opened_by_prompt
 from rlvf.records import Rollout, Task, TrainingStep, TrainingStepTimes
@@ -54,8 +56,8 @@ def train(
     ends.
 
     Raises:
-        RlvfError: there are fewer tasks than one generation needs; it was stopped; or from
-            loading and writing.
+        RlvfError: there are fewer tasks than one generation needs; a prompt does not fit the
+            model; it was stopped; or from loading and writing.
     """
     training = settings.training
     prompts = training.generation_batch_size // training.group_size
@@ -64,6 +66,9 @@ def train(
             f"{len(tasks)} training tasks are too few: a generation takes {prompts} prompts "
             "(generation_batch_size / group_size)"
         )
+    base = base_of(model, settings.cell.model)
+    policy, tokenizer = load_policy(model, settings.dtype)
+    tokenize_prompts(policy, tokenizer, tasks, settings.prompt, training.max_completion_tokens)
     with (
         atomic_directory(out) as folder,
         atomic_writer(log) as log_file,
@@ -75,12 +80,11 @@ def train(
         if latest:
             for name, file in files.items():
                 file.write((latest / name).read_text(encoding="utf-8"))
-        tokenizer = load_tokenizer(model)
         opened = opened_by_prompt(tokenizer, settings.prompt)
         scorer = _Scorer(tasks, settings, verifier, opened, rollout_file)
         trainer = _Trainer(
             scorer=scorer,
-            model=load_model(model, settings.dtype),
+            model=policy,
             processing_class=tokenizer,
             reward_funcs=[scorer.column(name) for name in settings.weights],
             args=_trainer_arguments(settings, checkpoints.partial if checkpoints else folder),
@@ -111,10 +115,7 @@ def train(
                 f"stopped by {stop.reason} after step {done} of {training.optimizer_steps}; the "
                 "same command goes on from there"
             )
-        # A set, whose order would be another each time.
-        adapter = trainer.model.peft_config["default"]
-        adapter.target_modules = sorted(adapter.target_modules)
-        trainer.model.save_pretrained(str(folder))
+        save_adapter(trainer.model, base, folder)
         (folder / "cell.json").write_text(to_json(settings) + "\n", encoding="utf-8")
     if checkpoints:
         checkpoints.remove()
@@ -311,6 +312,11 @@ class _StepLog(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         if "grad_norm" not in logs:
             return  # the summary at the end of training
+        if not math.isfinite(float(logs["loss"])) or not math.isfinite(float(logs["grad_norm"])):
+            raise RlvfError(
+                f"loss and gradient are no longer finite numbers in optimiser step "
+                f"{state.global_step}: training has diverged; lower training.learning_rate"
+            )
         cell = self._settings.cell
         per_generation = self._settings.training.optimizer_steps_per_generation
         names = {

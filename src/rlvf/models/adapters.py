@@ -1,0 +1,119 @@
+"""An adapter's folder: what a training leaves, and how it comes back onto its own model.
+
+The folder knows its model by content (`base.json`), since two models of one architecture take each
+other's tensors without complaint. Nothing in it says where files lay: equal trainings in different
+places leave equal bytes.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+from peft import LoraConfig, PeftConfig, PeftModel, PeftType, get_peft_model_state_dict
+from pydantic import ValidationError
+from transformers import PreTrainedModel
+
+from rlvf.checksums import fetched_source
+from rlvf.errors import RlvfError
+from rlvf.files import file_checksum
+from rlvf.models.weights import (
+    library_errors_named,
+    not_finite,
+    read_weights,
+    unusual,
+    weights_files,
+)
+from rlvf.records import Record
+
+_BASE, _CONFIG, _WEIGHTS = "base.json", "adapter_config.json", "adapter_model.safetensors"
+_REMEDY = "train it again"
+
+
+class Base(Record):
+    """The model that an adapter belongs to: its repository and revision if it was fetched, else
+    the name that it has in the configuration; and a checksum over the files of its weights."""
+
+    name: str
+    revision: str | None
+    weights: str
+
+
+def base_of(folder: Path, name: str) -> Base:
+    """The model in a folder, which the configuration calls `name`."""
+    source = fetched_source(folder)
+    return Base(
+        name=source.repo if source else name,
+        revision=source.revision if source else None,
+        weights=_weights_checksum(folder),
+    )
+
+
+def _weights_checksum(folder: Path) -> str:
+    lines = (f"{path.name} {file_checksum(path)}" for path in weights_files(folder))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def save_adapter(model: PeftModel, base: Base, folder: Path) -> None:
+    """Write the LoRA adapter of a model that was made from `base`."""
+    config = model.peft_config["default"]
+    # A set, whose order would be another each time.
+    config.target_modules = sorted(config.target_modules)
+    # Wherever peft, in the configuration and on the card, would name the folder of the model.
+    config.base_model_name_or_path, config.revision = base.name, base.revision
+    inner = model.get_base_model()
+    inner.name_or_path = inner.config.name_or_path = base.name
+    # Otherwise peft asks the hub for the base model, to see whether its vocabulary was resized.
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    (Path(folder) / _BASE).write_text(base.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def load_adapter(model: PreTrainedModel, model_folder: Path, folder: Path) -> PeftModel:
+    """The model of a folder with the adapter of another folder.
+
+    Raises:
+        RlvfError: the adapter was trained for another model, does not give every tensor that its
+            configuration asks for and no others, or cannot be read.
+    """
+    folder = Path(folder)
+    base = _read_base(folder / _BASE)
+    if base.weights != _weights_checksum(model_folder):
+        at = f"@{base.revision[:12]}" if base.revision else ""
+        raise RlvfError(
+            f"{folder}: this adapter was trained for {base.name}{at}, and {model_folder} holds "
+            f"other weights; name the model that it was trained with, or {_REMEDY}"
+        )
+    with library_errors_named(folder, "the adapter cannot be loaded", _REMEDY):
+        found = read_weights(folder / _WEIGHTS, _REMEDY)
+        with warnings.catch_warnings():
+            # peft only warns of tensors that are missing and of settings that it does not know.
+            warnings.filterwarnings("error", module=r"peft\b")
+            config = PeftConfig.from_pretrained(str(folder))
+            if config.peft_type != PeftType.LORA or not isinstance(config, LoraConfig):
+                raise RlvfError(f"{folder / _CONFIG}: peft_type is not LORA; {_REMEDY}")
+            loaded = PeftModel.from_pretrained(model, str(folder), config=config)
+        # A tensor that no module asks for is passed over without a word.
+        wanted = get_peft_model_state_dict(loaded, save_embedding_layers=False)
+        problem = _differing(found, wanted) or unusual(found) or not_finite(wanted)
+    if problem:
+        raise RlvfError(f"{folder / _WEIGHTS}: {problem}; {_REMEDY}")
+    return loaded
+
+
+def _differing(found: Collection[str], wanted: Collection[str]) -> str | None:
+    names = sorted(set(found) ^ set(wanted))
+    if names:
+        return f"{_CONFIG} asks for other tensors: {len(names)} differ, such as {names[0]}"
+    return None
+
+
+def _read_base(path: Path) -> Base:
+    try:
+        return Base.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RlvfError(
+            f"{path}: cannot be read ({error.strerror}), so that it is not known which model this "
+            f"adapter was trained for; {_REMEDY}"
+        ) from error
+    except ValidationError as error:
+        raise RlvfError(f"{path}: is no record of a base model; {_REMEDY}") from error
