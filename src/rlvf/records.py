@@ -3,20 +3,30 @@
 Every stage reads and writes JSON Lines: UTF-8, one object a line. Reading checks each line
 against its record type and names the file and line of the first that does not fit. Writing goes
 to a temporary name first and is renamed at the end, so the final name never holds half a file.
+
+Numbers are read as they stand: an integer may have thousands of digits, and what is not a number
+or infinite is written `NaN` and `Infinity`, as Python's own json module does.
 """
 
+import codecs
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 
 # Far above any generation limit: a longer text is a damaged file, not a completion.
 MAX_COMPLETION_CHARACTERS = 500_000
+# Of one integer. A candidate's value may have a little more of them (values.MAX_INT_BYTES).
+_MAX_DIGITS = 150_000
+# Of these, Python reads an integer in no time, whatever its own limit is set to (at least 640).
+_FEW_DIGITS = 640
 
 Verdict = Literal[
     "passed",
@@ -36,10 +46,14 @@ Hack = Literal["hard_coded", "stub", "exit", "constant", "overfit"]
 
 
 class Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants")
 
 
 R = TypeVar("R", bound=Record)
+
+
+# By how much numbers may differ.
+Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class AssertTest(Record):
@@ -56,7 +70,7 @@ class CallTest(Record):
     function: str
     args: list[Any]
     expected: Any
-    atol: float = 0
+    atol: Tolerance = 0.0
 
 
 class StdioTest(Record):
@@ -66,7 +80,7 @@ class StdioTest(Record):
     kind: Literal["stdio"]
     stdin: str
     stdout: str
-    atol: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    atol: Tolerance = 0.0
 
 
 Test = Annotated[AssertTest | CallTest | StdioTest, Field(discriminator="kind")]
@@ -94,7 +108,7 @@ class Completion(Record):
     """
 
     task_id: str
-    sample_id: int = Field(ge=0)
+    sample_id: int = Field(ge=0, lt=1 << 53)
     completion: str = Field(max_length=MAX_COMPLETION_CHARACTERS)
     code: str | None = None
     tokens: int | None = None
@@ -257,17 +271,10 @@ def read_jsonl(path: Path, record: type[R]) -> list[R]:
     """All records of a file, in order.
 
     Raises:
-        RlvfError: the file cannot be read, or a line is blank, cut short, not UTF-8 or not such
-            a record; names the file and the line.
+        RlvfError: as `json_lines`, or a line is not such a record.
     """
-    records = []
-    try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                records.append(_parse(line, record, f"{path}:{number}"))
-    except OSError as error:
-        raise RlvfError(f"{path}: cannot read: {error.strerror}") from error
-    return records
+    what = f"a {record.__name__} record"
+    return [_checked(content, record, where) for where, content in json_lines(path, what)]
 
 
 def read_tasks(path: Path) -> list[Task]:
@@ -289,7 +296,40 @@ def read_tasks(path: Path) -> list[Task]:
     return tasks
 
 
-def _parse(line: bytes, record: type[R], where: str) -> R:
+def json_lines(path: Path, what: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The object of each line of a file, and where it stands; `what` says what they should be.
+
+    Raises:
+        RlvfError: the file cannot be read, or a line is blank, cut short, not UTF-8 or no JSON
+            object; names the file and the line.
+    """
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                where = f"{path}:{number}"
+                yield where, _parse(line if number > 1 else _without_mark(line, path), what, where)
+    except OSError as error:
+        raise RlvfError(f"{path}: cannot read: {error.strerror}") from error
+
+
+def _without_mark(line: bytes, path: Path) -> bytes:
+    """The first line of a file without the byte order mark that some editors write."""
+    for begin, name in _COMPRESSED.items():
+        if line.startswith(begin):
+            raise RlvfError(f"{path}: is compressed ({name}); unpack it first")
+    return line.removeprefix(codecs.BOM_UTF8)
+
+
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"PK\x03\x04": "zip",
+}
+
+
+def _parse(line: bytes, what: str, where: str) -> dict[str, Any]:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -297,14 +337,24 @@ def _parse(line: bytes, record: type[R], where: str) -> R:
             f"{where}: not valid UTF-8 at byte {error.start}; write the file as UTF-8"
         ) from error
     if not text.strip():
-        raise RlvfError(f"{where}: blank line where a {record.__name__} record was expected")
+        raise RlvfError(f"{where}: blank line where {what} was expected")
     try:
-        return record.model_validate(json.loads(text))
+        content = _JSON.decode(text)
     except json.JSONDecodeError as error:
         cut = " (the line is cut short?)" if not text.rstrip().endswith("}") else ""
         raise RlvfError(f"{where}: not valid JSON: {error.msg}{cut}") from error
+    except _NotRead as error:
+        raise RlvfError(f"{where}: {error}") from error
     except RecursionError as error:
-        raise RlvfError(f"{where}: not a {record.__name__} record: nested too deeply") from error
+        raise RlvfError(f"{where}: not {what}: nested too deeply") from error
+    if not isinstance(content, dict):
+        raise RlvfError(f"{where}: not {what}: a JSON object was expected")
+    return content
+
+
+def _checked(content: dict[str, Any], record: type[R], where: str) -> R:
+    try:
+        return record.model_validate(content)
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"]))
@@ -313,16 +363,69 @@ def _parse(line: bytes, record: type[R], where: str) -> R:
         ) from error
 
 
+class _NotRead(Exception):
+    """JSON that is valid, but that nobody can have meant."""
+
+
+def _integer(text: str) -> int:
+    """Any integer that values can hold: `int` refuses more than 4,300 digits."""
+    if len(text) <= _FEW_DIGITS:
+        return int(text)
+    digits = text.removeprefix("-")
+    if len(digits) > _MAX_DIGITS:
+        raise _NotRead(f"an integer of {len(digits)} digits; at most {_MAX_DIGITS} are read")
+    return _of_digits(digits) if digits == text else -_of_digits(digits)
+
+
+def _of_digits(digits: str) -> int:
+    if len(digits) <= _FEW_DIGITS:
+        return int(digits)
+    half = len(digits) // 2
+    return _of_digits(digits[:-half]) * 10**half + _of_digits(digits[-half:])
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise _NotRead(f"the number {text[:40]} is larger than a number can be; write Infinity")
+    return number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise _NotRead(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_int=_integer)
+
+
 def describe_problem(problem: dict[str, Any]) -> str:
     """One entry of pydantic's `errors()` as `what is wrong (given: ...)`."""
-    message, given = problem["msg"].removeprefix("Value error, "), repr(problem["input"])
+    message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in ("missing", "value_error"):
         return message
+    try:
+        given = repr(problem["input"])
+    except (ValueError, RecursionError):  # an integer of thousands of digits; deep nesting
+        given = f"{type(problem['input']).__name__}, too long to show"
     return f"{message} (given: {given if len(given) <= 60 else given[:57] + '...'})"
 
 
 def write_jsonl(path: Path, records: Iterable[Record]) -> None:
-    """Write records in order, all or nothing (see `atomic_writer`)."""
+    """Write records in order, all or nothing (see `atomic_writer`).
+
+    Raises:
+        RlvfError: a record holds what no file can: half a character, or values nested too deeply.
+    """
     with atomic_writer(path) as file:
-        for record in records:
-            file.write(record.model_dump_json() + "\n")
+        for number, record in enumerate(records, 1):
+            try:
+                text = record.model_dump_json()
+            except PydanticSerializationError as error:
+                problem = str(error).partition("\n")[0]
+                raise RlvfError(f"{path}: record {number} cannot be written: {problem}") from error
+            file.write(text + "\n")

@@ -65,7 +65,7 @@ class KeyedError(ValueError):
 
 
 class Section(BaseModel):
-    """A section of the configuration: unknown keys and inexact types are errors."""
+    """A section of the configuration: unknown keys, inexact types, infinite numbers are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from rlvf.checksums import fetch_command, verify_folder
 from rlvf.errors import RlvfError
-from rlvf.records import AssertTest, Task
+from rlvf.records import AssertTest, Task, json_lines
 from rlvf.settings import Commit, Repo, Section, UsersPath, fetch_settings
 
 # The publisher's splits, by task_id.
@@ -84,27 +84,13 @@ def _by_id(row: dict[str, Any]) -> int:
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
     rows = []
-    for where, row in _parquet_rows(path) if path.is_dir() else _json_rows(path):
+    for where, row in _parquet_rows(path) if path.is_dir() else json_lines(path, "an MBPP row"):
         if missing := [key for key in _FIELDS if key not in row]:
             raise RlvfError(f"{where}: not an MBPP row: no {', '.join(missing)}")
         if not row["test_list"]:
             raise RlvfError(f"{where}: MBPP task {row['task_id']} has no tests")
         rows.append(row)
     return rows
-
-
-def _json_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows of a copy of mbpp.jsonl, and where each stands."""
-    try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                where = f"{path}:{number}"
-                try:
-                    yield where, json.loads(line)
-                except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                    raise RlvfError(f"{where}: not a line of JSON: {error}") from error
-    except OSError as error:
-        raise RlvfError(f"{path}: cannot read MBPP: {error.strerror}") from error
 
 
 def _parquet_rows(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
