@@ -13,7 +13,7 @@ import pytest
 from rlvf.errors import RlvfError
 from rlvf.sandbox.inside.values import decode
 from rlvf.sandbox.judge import plan
-from rlvf.sandbox.split import split_assert
+from rlvf.sandbox.split import split_around_objects, split_assert
 
 from .conftest import make_task
 
@@ -37,7 +37,13 @@ SETUP = "import math\nclass Pair:\n    def __init__(self, a, b): self.a = a\n"
         ("assert set(f(1)) == {1}", ["set(f(1))"]),
         ("assert sorted(f(1), key=lambda p: -p) == [1]", ["f(1)"]),
         ("assert isinstance(f(1), int)", ["f(1)"]),
-        ("assert type(f(1)) == int", ["f(1)"]),
+        ("assert type(f(1)) == int", ["type(f(1))"]),
+        ("assert f(1) is int", ["f(1)"]),
+        ("assert f(1) is abs", ["f(1)"]),
+        ("assert f(1) is ...", ["f(1)"]),
+        ("assert f(1) == ValueError", ["f(1)"]),
+        ("assert list(map(f(1), [2])) == [3]", ["map(f(1), [2])"]),
+        ("assert sorted([2, 1], key=f(1)) == [1, 2]", ["sorted([2, 1], key=f(1))"]),
         ("assert f(1)[0].a == 3", ["f(1)[0].a"]),
         ("assert f(1).count(1) == 3", ["f(1).count(1)"]),
         ("assert f(1) == 2 and f(2) == 3", ["f(1)", "f(2)"]),
@@ -49,7 +55,7 @@ SETUP = "import math\nclass Pair:\n    def __init__(self, a, b): self.a = a\n"
         ("assert f(1) == -5 ** 2", ["f(1)"]),
         ("assert f(1) == '\\ud800'", ["f(1)"]),
         ("assert f(1) is True", ["f(1)"]),
-        ("assert type(f(1)) is int", ["f(1)"]),
+        ("assert type(f(1)) is int", ["type(f(1))"]),
         ("assert f(1) != 2", ["f(1)"]),
         ("assert 'a' in f(1)", ["f(1)"]),
         ("assert round(f(1), 2) == 3", ["f(1)"]),
@@ -96,6 +102,7 @@ def test_a_method_of_the_entry_point_is_the_candidates():
         "assert all(same(f(1), [2]))",
         "assert f(1) is f(1)",
         "assert (lambda g: g(1) == 2)(f)",
+        "assert all(map(f(1), [2]))",
         "assert (y := f(1)) == 2",
         "assert f(1) == Pair(1, 2)",
         "assert f(1) == sys.maxsize",
@@ -108,6 +115,42 @@ def test_a_method_of_the_entry_point_is_the_candidates():
 )
 def test_run_whole(test):
     assert split_assert(test, "f", SETUP) is None
+
+
+@pytest.mark.parametrize(
+    ("test", "expressions"),
+    [
+        ("P(1) == P(2)", ["not not P(1) == P(2)"]),
+        ("P(1) + 2 == P(3)", ["not not P(1) + 2 == P(3)"]),
+        ("not P(0)", ["not not not P(0)"]),
+        ("P(1) == P(1) and P(2).x == 2", ["not not P(1) == P(1)", "P(2).x"]),
+        ("P(1) == 1", ["not not P(1) == 1"]),
+        ("P(1).x == 1", ["P(1).x"]),
+        ("P(2) @ P(3) == 6", ["P(2) @ P(3)"]),
+        ("[*P(2), 5] == [0, 1, 5]", ["iter(P(2))"]),
+        ("[x for x in P(2) if x > 1] == []", ["iter(P(2))"]),
+        ("P.make(1) == 1", ["P.make(1)"]),
+        ("P.make(1) - 1 == 0", ["P.make(1)"]),
+        ("(P.make(1), 2) == (1, P.make(2))", ["P.make(1)", "P.make(2)"]),
+        ("abs(P.make(1) - 1) < 1e-6", ["P.make(1)"]),
+        ("str(P(1) + 2) == 'x'", ["str(P(1) + 2)"]),
+        ("'%s' % P.make(1) == 'x'", ["'%s' % P.make(1)"]),
+        ("isinstance(P(1), int)", ["P(1)"]),
+        ("isinstance(P(1), Exception)", ["not not isinstance(P(1), Exception)"]),
+    ],
+)
+def test_around_objects_a_plain_value_of_the_tests_stays_outside(test, expressions):
+    split = split_around_objects(f"assert {test}", "P", "", of_class=True)
+    assert split.expressions == expressions
+
+
+@pytest.mark.parametrize("test", ["P(1) == 1", "1 in P(1)", "P(1) - 1 == P(0)"])
+def test_only_an_object_that_the_test_makes_of_a_class_meets_its_values(test):
+    split = split_around_objects(f"assert {test}", "P", "", of_class=False)
+    if "P(0)" in test:  # no side is the test's alone
+        assert split.expressions == [f"not not {test}"]
+    else:
+        assert split.expressions == ["P(1)"]
 
 
 def test_an_entry_point_named_like_a_builtin_is_the_candidates():

@@ -4,16 +4,30 @@ import datetime
 import itertools
 import json
 import math
+import operator
+import re
 import struct
 import time
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from array import array
+from collections import (
+    ChainMap,
+    Counter,
+    OrderedDict,
+    UserDict,
+    UserList,
+    UserString,
+    defaultdict,
+    deque,
+    namedtuple,
+)
 from decimal import Decimal
-from enum import IntEnum
+from enum import Enum, IntEnum
 from fractions import Fraction
+from types import MappingProxyType
 
 import pytest
 
-from rlvf.sandbox.inside.values import Opaque, decode, encode
+from rlvf.sandbox.inside.values import Opaque, Undecided, decode, encode
 
 HUGE = 7**40_000
 Point = namedtuple("Point", "x y")
@@ -35,7 +49,10 @@ def there_and_back(value):
         *(Decimal("1.50"), Decimal("Infinity"), Fraction(-1, 3)),
         *(datetime.date(2024, 2, 29), datetime.datetime(2024, 2, 29, 1, 2, 3, 4)),
         *(datetime.time(1, 2), datetime.timedelta(days=-1, microseconds=1)),
-        datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC),
+        *(datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), datetime.UTC),
+        *(slice(1, None, 2), array("d", [1.5]), array("b"), list[int], int | None, int | str),
+        *(int, type(None), type(...), dict, Counter, ValueError, Fraction, abs, math.sqrt, math),
+        *(..., NotImplemented),
     ],
     ids=lambda value: type(value).__name__,  # the order of a set of strings would vary
 )
@@ -43,6 +60,35 @@ def test_round_trip(value):
     result = there_and_back(value)
     assert result == value
     assert type(result) is type(value)
+
+
+@pytest.mark.parametrize("value", [int, type(None), KeyError, abs, math.sin, math, ..., Counter])
+def test_what_the_standard_library_names_stays_that_object(value):
+    assert there_and_back(value) is value
+
+
+@pytest.mark.parametrize("name", ["eval", "builtins.eval", "os", "os.system", "", "exec", 1, []])
+def test_no_other_name_is_looked_up(name):
+    with pytest.raises(ValueError):
+        decode(["named", name])
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        *((UserDict(a=1), {"a": 1}), (UserList([1, 2]), [1, 2]), (UserString("ab"), "ab")),
+        *((ChainMap({1: 2}, {3: 4}), {3: 4, 1: 2}), (MappingProxyType({1: 2}), {1: 2})),
+        *((memoryview(b"ab"), b"ab"), (memoryview(array("i", [1, 2])), [1, 2])),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_lookalikes_are_compared_and_gone_through_as_what_they_hold(value, plain):
+    result = there_and_back(value)
+    assert result == plain and plain == result and result == there_and_back(value)
+    assert result != [plain] and list(result) == list(plain) and len(result) == len(plain)
+    assert bool(result) and next(iter(plain)) in result
+    with pytest.raises(Undecided):
+        result + result
 
 
 def test_the_nan_of_math_stays_that_object():
@@ -84,6 +130,18 @@ def test_iterators_and_views_can_be_iterated(value):
     assert list(there_and_back(value)) == [1, 2]
 
 
+class NoData:
+    __eq__ = __contains__ = __bool__ = lambda self, *_: True
+    __hash__ = object.__hash__
+
+
+QUESTIONS = [
+    *(bool, hash, len, abs, str, repr, float, operator.index, lambda value: value.any_name),
+    *(lambda value: value == value, lambda value: value < 1, lambda value: 1 + value),
+]
+Hue = Enum("Hue", "RED")
+
+
 def nested(depth, times=1):
     value = []
     for _ in range(depth):
@@ -111,24 +169,56 @@ class LiesAboutItsBases(type):
 @pytest.mark.parametrize(
     "value",
     [
-        *(object(), print, int, nested(500), nested(30, 10), cycle(), iter(int, 1)),
+        *(object(), print, NoData(), nested(500), nested(30, 10), cycle(), iter(int, 1)),
         *(range(10**12), ["x" * 10**6] * 10**5, 1 << 600_000, [1 << 500_000] * 3),
         *(Decimal("1e20000"), Fraction(1, 1 << 20_000), range(2**70)),
         LiesAboutItsBases("Liar", (), {})(),
     ],
     ids=[
-        *("object", "function", "class", "deep", "shared", "cycle", "endless", "long range"),
+        *("object", "function", "own", "deep", "shared", "cycle", "endless", "long range"),
         *("much text", "large int", "several large ints", "Decimal", "Fraction", "longer range"),
         "metaclass",
     ],
 )
-def test_other_objects_equal_nothing(value):
+def test_of_other_objects_nothing_is_known_and_in_the_end_they_equal_nothing(value):
     result = there_and_back(value)
     assert isinstance(result, Opaque)
-    assert result != value
-    assert not result == result  # noqa: SIM201 - equality is what is tested
-    with pytest.raises(TypeError):
-        _ = result < result
+    for question in QUESTIONS:
+        with pytest.raises((Undecided, TypeError)):
+            question(result)
+    strangers = []
+    settled = decode(json.loads(json.dumps(encode(value))), strangers)
+    assert settled != 1 and settled not in ([2], None)
+    assert strangers or result.distinct
+
+
+@pytest.mark.parametrize(
+    ("value", "distinct"),
+    [
+        *((object(), True), (lambda: 1, True), (print, False), (NoData(), False), (NoData, True)),
+        *((ValueError("x"), True), (re.compile("a"), False), ((x for x in "a"), True)),
+        *((Hue.RED, True), (type("Same", (), {"__ne__": lambda *_: True})(), False)),
+    ],
+    ids=range(10),
+)
+def test_an_object_that_equals_only_itself_is_no_plain_value(value, distinct):
+    assert there_and_back(value).distinct is distinct
+
+
+@pytest.mark.parametrize("base", [int, str, list, tuple, dict, float])
+def test_a_subclass_that_redefines_operators_is_its_base_only_in_the_end(base):
+    for name in ("__eq__", "__add__", "__contains__", "__len__", "__hash__"):
+        value = type("Own", (base,), {name: lambda *_: 1})()
+        assert isinstance(there_and_back(value), Opaque)
+        strangers = []
+        assert decode(encode(value), strangers) == base()
+        assert strangers == ["Own object"]
+
+
+@pytest.mark.parametrize("value", [{NoData(), 1}, {NoData(): 1}, frozenset({(1, NoData())})])
+def test_a_table_with_such_a_key_did_not_travel(value):
+    assert isinstance(there_and_back(value), Opaque)
+    assert decode(encode(value), []) != {1}
 
 
 class Chatty:
@@ -162,7 +252,7 @@ def test_what_a_subclass_redefines_does_not_count(kind):
     names = "__iter__ __len__ __str__ __int__ __float__ __index__ __bytes__ __eq__ items days real"
     lies = dict.fromkeys(names.split(), lie)
     value = type("Liar", (kind,), lies | {"__hash__": None})()
-    assert there_and_back(value) == kind()
+    assert decode(encode(value), []) == kind()
 
 
 def deep_text(depth):

@@ -2,15 +2,20 @@
 
 import json
 import math
+import re
 import time
-from collections import defaultdict
+from array import array
+from collections import UserDict, UserList, defaultdict
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 
 import pytest
 
+from rlvf.sandbox import Candidate, Sandbox
 from rlvf.sandbox.inside.values import encode
 from rlvf.sandbox.judge import Judged, Reply, merge, plan
+from rlvf.settings import SandboxSettings
 
 from .conftest import make_task
 
@@ -133,6 +138,67 @@ def test_dataclasses_and_typing_find_their_module(run):
     assert run(code, "assert f(1) == 1").verdict == "passed"
 
 
+# Each gives a text with the address of an object, and one that was cut.
+ADDRESSES = """
+import _thread, functools, io, reprlib, threading, types, unittest.mock, weakref
+class P:
+    def m(self): pass
+def g(): yield
+async def h(): pass
+KEPT = P(), h(), threading.Thread(target=print, name="t"), threading.RLock()
+KEPT[2].start(); KEPT[2].join(); KEPT[1].close(); KEPT[3].acquire()
+OBJECTS = {
+    "plain": KEPT[0], "method": KEPT[0].m, "bound": [].append, "lambda": lambda: 1, "function": g,
+    "generator": g(), "map": map(str, []), "zip": zip(), "iterator": iter([]), "coroutine": KEPT[1],
+    "weak": weakref.ref(KEPT[0]), "thread": KEPT[2], "lock": KEPT[3], "file": io.BytesIO(),
+    "partial": functools.partial(g), "code": g.__code__, "cell": types.CellType(KEPT[0]),
+    "main": threading.main_thread(), "mock": unittest.mock.Mock(), "view": memoryview(b"a"),
+    "space": types.SimpleNamespace(a=KEPT[0]), "error": ValueError(KEPT[0]), "class": P,
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        *("return [OBJECTS[k]]", "return {1: OBJECTS[k]}", "return {OBJECTS[k]}"),
+        *("raise ValueError(OBJECTS[k])", "raise KeyError([OBJECTS[k]])", "print(OBJECTS[k])"),
+        *("raise ValueError('-' * 975 + repr(OBJECTS[k]))", "print(reprlib.repr(OBJECTS[k]))"),
+        *("raise ValueError(reprlib.repr([OBJECTS[k]]))", "return (OBJECTS[k], {1, 'a', (2,)})"),
+    ],
+)
+def test_what_is_recorded_of_objects_is_the_same_in_every_run(do):
+    code = f"{ADDRESSES}def f(k):\n    {do}"
+    names = ADDRESSES.split("OBJECTS")[1].split('"')[1::2]
+    task = make_task(*(f"assert f({name!r}) == 1" for name in names))
+    alone = [make_task(f"assert f({name!r}) == 1") for name in ("map", "thread", "weak", "mock")]
+    recorded = set()
+    for _ in range(3):  # each in processes of its own, whose memory lies elsewhere
+        with Sandbox(SandboxSettings(timeout=10.0), workers=1) as sandbox:
+            found = sandbox.execute(Candidate(one, 0, code) for one in (task, *alone))
+            recorded.add("\n".join(one.model_dump_json() for one in found))
+    assert len(recorded) == 1
+    assert not re.search(r"0x[0-9a-f]|[0-9a-f]{12}", recorded.pop())
+
+
+def test_sets_of_what_has_no_order_are_shown_in_one_order(run):
+    code = "def f(x): return {1, 'b', (2,), frozenset('ac'), 2.5, None}"
+    assert run(code, "assert f(1) == 1").message == (
+        "assert f(1) == 1 (values: {'b', (2,), 1, 2.5, None, frozenset({'a', 'c'})})"
+    )
+
+
+def test_a_message_shows_no_long_integer_and_no_place_on_this_machine(run):
+    code = "import json\ndef f(x): return [10**5000, json] if x else {1: [10**5000]}"
+    message = run(code, "assert f(1) == 1").message
+    assert "<integer of about 5000 digits>" in message and "/" not in message
+    by_call = run("def f(x): return x", call("f", [10**5000], 1))
+    assert (by_call.verdict, by_call.message) == (
+        "wrong_answer",
+        "f(<integer of about 5000 digits>) gave <integer of about 5000 digits>",
+    )
+
+
 def test_surrogates_in_messages_can_be_written(run):
     execution = run("def f(x): raise ValueError('\\ud800')", TEST)
     assert execution.model_dump_json()
@@ -175,6 +241,9 @@ NAN, INF = math.nan, math.inf
         *((1 + 1e-9j, 1, 1e-6, True), (1j, 1, 1, False), (Fraction(1, 2), 0.5, 0, True)),
         *((Decimal("0.5"), 0.5, 0, True), (Decimal("sNaN"), 0.5, 9, False), (None, 0, 9, False)),
         *(([1, (2, [3.1])], [1, [2, [3]]], 0.2, True), ([1], [1, 2], 9, False)),
+        *((10**5000, 10**5000, 0, True), (10**5000 + 1, 10**5000, 0, False)),
+        *((UserDict(a=1.1), {"a": 1}, 0.2, True), (UserList([1]), [1], 0, True)),
+        *((MappingProxyType({"a": 2}), {"a": 1}, 0.2, False), (array("d", [1]), [1], 0, False)),
         *(({1, 2}, [1, 2], 0, False), ("ab", ["a", "b"], 0, False), ([], {}, 0, False)),
         *(
             ({"a": 1.1}, {"a": 1}, 0.2, True),
@@ -187,6 +256,7 @@ NAN, INF = math.nan, math.inf
             (len, NAN, 9, False),
         ),
     ],
+    ids=lambda value: type(value).__name__,  # a long integer has no text
 )
 def test_tolerance(value, expected, atol, passes):
     (job,) = plan(make_task(call("f", [], expected, atol)))

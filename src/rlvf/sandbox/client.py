@@ -231,23 +231,36 @@ class Sandbox:
     # ------------------------------------------------------------ one candidate
 
     def _course(self, candidate: Candidate) -> "_Course":
-        """Yields the order of the candidate's jobs, and is sent the replies."""
+        """Yields orders, and is sent the replies to each."""
         task, sample_id, code = candidate.task, candidate.sample_id, candidate.code
         isolation = list(self._connections[0].layers)
         if code is None or not code.strip():
             return judge.unrun(task, sample_id, judge.Finding("no_code"), isolation)
         timely, jobs = self._plan(task)
         try:
-            replies = yield self._order(jobs, code)
+            judged = yield from self._judged(jobs, code, timely)
         except ServerLost as error:
             finding = judge.Finding("infrastructure_error", None, f"the sandbox: {error}")
             return judge.unrun(task, sample_id, finding, isolation)
-        with guard.utc() if timely else nullcontext():
-            judged = [
-                judge.Judged(job, reply, job.judge(reply))
-                for job, reply in zip(jobs, replies, strict=False)  # fewer, where one was lost
-            ]
         return judge.merge(task, sample_id, judged, isolation)
+
+    def _judged(self, jobs: list[judge.Job], code: str, timely: bool) -> "_Steps":
+        """Yields orders until each test is decided; returns what is known in the end."""
+        replies = yield self._order(jobs, code)
+        judged = [
+            judge.Judged(job, reply, _findings(job, reply, timely))
+            for job, reply in zip(jobs, replies, strict=False)  # fewer, where one was lost
+        ]
+        for place, (job, reply, findings) in enumerate(judged):
+            settling = job.settled(findings)
+            if settling is None:
+                continue
+            if settling.steps != job.steps:
+                first = reply
+                (reply,) = yield self._order([settling], code)
+                reply.seconds += first.seconds
+            judged[place] = judge.Judged(settling, reply, _findings(settling, reply, timely))
+        return judged
 
     def _plan(self, task: Task) -> tuple[bool, list[judge.Job]]:
         """The task's jobs, and whether a decision may depend on the time zone."""
@@ -331,7 +344,13 @@ def _check_control_groups(settings: SandboxSettings) -> None:
         )
 
 
+def _findings(job: judge.Job, reply: judge.Reply, timely: bool) -> list[judge.Finding]:
+    with guard.utc() if timely else nullcontext():
+        return job.judge(reply)
+
+
 _Course = Generator[Order, list[judge.Reply], Execution]
+_Steps = Generator[Order, list[judge.Reply], list[judge.Judged]]
 
 
 class _Work:

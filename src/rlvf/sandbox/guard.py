@@ -23,7 +23,16 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from rlvf.sandbox.inside.values import MAX_BYTES, MAX_INT_BYTES, MAX_NODES, Clock
+from rlvf.sandbox.inside.values import (
+    DATA,
+    MAX_BYTES,
+    MAX_INT_BYTES,
+    MAX_NODES,
+    Clock,
+    Opaque,
+    TooLarge,
+    Undecided,
+)
 
 # Processor time of one decision, beside the time of the single operation that it is in then.
 _SECONDS = 0.3
@@ -204,6 +213,26 @@ def _sum(items: Iterable, /, start: Any = 0) -> Any:
     return sum(_ticked(items), start)
 
 
+def _isinstance(value: Any, kinds: Any) -> bool:
+    if not isinstance(value, Opaque):
+        return isinstance(value, kinds)
+    # Whatever class the object claims to be of.
+    if not isinstance(value, TooLarge) and only_data(kinds):
+        return False
+    raise Undecided
+
+
+def _type(value: Any) -> type:
+    if isinstance(value, Opaque):
+        raise Undecided
+    return type(value)
+
+
+def only_data(kinds: Any) -> bool:
+    """Whether these are types whose instances always travel."""
+    return all(map(DATA.__contains__, kinds if isinstance(kinds, tuple) else (kinds,)))
+
+
 def _in_steps(function: Callable) -> Callable:
     """The function, with a look at the clock now and then while it goes through its arguments."""
     whole = dict if issubclass(function, dict) else ()  # dict({}) is not dict(iter({}))
@@ -220,14 +249,16 @@ _GUARDED: dict[Callable, Callable] = {
     round: _round,
     sum: _sum,
     pow: _power,
+    isinstance: _isinstance,
+    type: _type,
     **{f: _in_steps(f) for f in (set, frozenset, dict, Counter, OrderedDict, map, filter)},
 }
 _OPERATORS = {"Add": _add, "Mult": _multiply, "Pow": _power, "LShift": _shift, "Mod": _remainder}
 _SLOW_MATH = {math.comb, math.factorial, math.gcd, math.lcm, math.perm, math.prod}
 _SAFE: set[Callable] = {
-    *(abs, all, any, bin, bool, chr, complex, divmod, enumerate, float, hex, int, isinstance),
-    *(issubclass, len, list, max, min, oct, ord, repr, reversed, slice, sorted, str, tuple, type),
-    *(zip, deque, itertools.chain, itertools.zip_longest),
+    *(abs, all, any, bin, bool, chr, complex, divmod, enumerate, float, hex, int),
+    *(issubclass, len, list, max, min, oct, ord, repr, reversed, slice, sorted, str, tuple, zip),
+    *(deque, itertools.chain, itertools.zip_longest),
     *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
     *(f for module in (math, cmath) for f in vars(module).values() if callable(f)),
 } - _SLOW_MATH

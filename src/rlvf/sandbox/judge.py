@@ -3,15 +3,18 @@
 This is the only place where expected values meet the candidate's values.
 """
 
+import ast
+import contextlib
 import json
 import math
 import numbers
 import re
 import reprlib
 import signal
-from collections.abc import Set
+from collections.abc import Mapping, MappingView, Set
 from dataclasses import dataclass, field
-from types import CodeType
+from functools import lru_cache
+from types import CodeType, ModuleType
 from typing import Any, NamedTuple, Protocol
 
 from rlvf.errors import RlvfError
@@ -27,14 +30,12 @@ from rlvf.records import (
 )
 from rlvf.sandbox.inside import values
 from rlvf.sandbox.inside.candidate import EXIT_NO_MEMORY
-from rlvf.sandbox.split import SplitAssert, names_in, set_up, split_assert
+from rlvf.sandbox.split import SplitAssert, names_in, set_up, split_around_objects, split_assert
 
 _MAX_MESSAGE = 2000
 # What reading a frame may raise that the candidate wrote itself.
 _MALFORMED = (ValueError, TypeError, LookupError, RecursionError)
 # Without alternatives that begin alike: the time is linear.
-# Of objects and threads, in what Python writes about them.
-_ADDRESS = re.compile(r"\b(at|[Tt]hread) 0x[0-9a-f]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -47,6 +48,9 @@ class Finding(NamedTuple):
 
 
 PASSED = Finding("passed")
+# What is left to be settled: the decision asked something of an object that did not travel.
+NOT_PLAIN = "NotPlainData"
+UNDECIDED = Finding("wrong_answer", NOT_PLAIN)
 
 
 @dataclass
@@ -96,32 +100,74 @@ class Check(Protocol):
     outside: Set[str]
 
     def judge(self, outcomes: list) -> Finding:
-        """The verdict on the step's outcomes, one for each of its expressions.
+        """The verdict on the step's outcomes, one for each of its expressions, or UNDECIDED.
 
         Raises ValueError or TypeError when they are none.
         """
 
+    def settled(self, task: Task, undecided: bool) -> "Check":
+        """The check that decides what this one left undecided, or the same if it did not."""
+
 
 class _Split:
-    whole = False
+    """An assert of which the candidate evaluates parts. Where it is to be `settled`, objects that
+    did not travel are not asked any more."""
 
-    def __init__(self, code: str, split: SplitAssert):
+    def __init__(self, code: str, split: SplitAssert, whole: bool = False, settled: bool = False):
         self._code = code
         self._split = split
+        self._settled = settled
+        self.whole = whole
         self.step = {"codes": split.codes, "args": None}
         self.inside, self.outside = split.inside, split.outside
 
     def judge(self, outcomes: list) -> Finding:
-        decoded = _decoded(outcomes, len(self._split.codes))
+        strangers: list[str] | None = [] if self._settled else None
+        decoded = _decoded(outcomes, len(self._split.codes), strangers)
         try:
             if self._split.holds(lambda index: _value(decoded[index])):
                 return PASSED
         except CandidateError as error:
             return error.finding
+        except values.Undecided:
+            if not self._settled:
+                return UNDECIDED
+            return Finding("wrong_answer", NOT_PLAIN, f"{self._shown(decoded)}: {_UNDECIDABLE}")
         except Exception as error:  # as the assert itself would have raised: None < 3
             return _error(type(error).__name__, str(error))
-        shown = ", ".join(map(_show, decoded))
-        return Finding("wrong_answer", None, f"{self._code} (values: {shown})")
+        return _wrong(self._shown(decoded), strangers)
+
+    def _shown(self, decoded: list) -> str:
+        return f"{self._code} (values: {', '.join(map(_show, decoded))})"
+
+    def settled(self, task: Task, undecided: bool) -> Check:
+        split = None
+        if undecided:
+            of_class = _is_class(task.reference, task.entry_point)
+            split = split_around_objects(self._code, task.entry_point, task.setup, of_class)
+        return _Split(self._code, split or self._split, whole=undecided, settled=True)
+
+
+def _wrong(message: str, strangers: list[str] | None) -> Finding:
+    """A wrong answer. If there are strangers, which equal no plain value, it may be unjust."""
+    if strangers:
+        return Finding("wrong_answer", NOT_PLAIN, f"{message}: {_EQUALS_NOTHING}")
+    return Finding("wrong_answer", None, message)
+
+
+_EQUALS_NOTHING = "an object that is no plain data counts as equal to none"
+_UNDECIDABLE = "this cannot be decided on plain data, and counts as wrong"
+
+
+@lru_cache(maxsize=4096)
+def _is_class(reference: str, name: str) -> bool:
+    """Whether the reference makes a class of that name. Where it does not say, its first letter
+    does."""
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        for node in reversed(ast.parse(reference).body):
+            if getattr(node, "name", None) == name:
+                return isinstance(node, ast.ClassDef)
+    return name[:1].isupper()
 
 
 class _Whole:
@@ -140,6 +186,9 @@ class _Whole:
             return Finding("wrong_answer", None, self._code)
         return outcome.finding
 
+    def settled(self, task: Task, undecided: bool) -> Check:
+        return self
+
 
 class _Call:
     whole = False
@@ -151,23 +200,32 @@ class _Call:
         self.step = {"codes": [_compiled(test.function, "eval")], "args": test.args}
 
     def judge(self, outcomes: list) -> Finding:
-        (outcome,) = _decoded(outcomes, 1)
+        strangers: list[str] = []
+        (outcome,) = _decoded(outcomes, 1, strangers)
         if isinstance(outcome, CandidateError):
             return outcome.finding
         if _close(outcome, self._test.expected, self._test.atol):
             return PASSED
-        call = f"{self._test.function}({', '.join(map(reprlib.repr, self._test.args))})"
-        return Finding("wrong_answer", None, f"{call} gave {_show(outcome)}")
+        call = f"{self._test.function}({', '.join(map(_show, self._test.args))})"
+        return _wrong(f"{call} gave {_show(outcome)}", strangers)
+
+    def settled(self, task: Task, undecided: bool) -> Check:
+        return self
 
 
-def _decoded(outcomes: list, count: int) -> list:
+def _decoded(outcomes: list, count: int, strangers: list[str] | None = None) -> list:
     """Values, and a CandidateError for each that is an exception."""
     if not isinstance(outcomes, list) or len(outcomes) != count:
         raise ValueError("wrong number of outcomes")
-    return [_OUTCOMES[kind](*content) for kind, *content in outcomes]
+    return [_outcome(strangers, *outcome) for outcome in outcomes]
 
 
-_OUTCOMES = {"value": values.decode, "error": CandidateError}
+def _outcome(strangers: list[str] | None, kind: str, *content: Any) -> Any:
+    if kind == "error":
+        return CandidateError(*content)
+    if kind != "value":
+        raise ValueError(f"no kind of outcome: {str(kind)[:100]}")
+    return values.decode(*content, strangers)
 
 
 def _value(outcome: Any) -> Any:
@@ -179,15 +237,38 @@ def _value(outcome: Any) -> Any:
 def _show(outcome: Any) -> str:
     if isinstance(outcome, CandidateError):
         return outcome.finding.error_type or "error"
-    try:
-        return _REPR.repr(outcome)
-    except ValueError:  # integers of thousands of digits have no repr
-        return "..."
+    return _REPR.repr(outcome)
 
 
 class _Repr(reprlib.Repr):
-    """Short texts of values. Of a set whose items have no order, they stand in that of their
-    texts: that of their hashes differs from run to run."""
+    """Short texts of values, the same in every run: without the addresses of objects, and of a set
+    whose items have no order, they stand in that of their texts, not of their hashes."""
+
+    def repr1(self, value: Any, level: int) -> str:
+        if isinstance(value, values.Lookalike):
+            return f"{value.description}({self.repr1(value.plain, level)})"
+        if isinstance(value, values.Opaque):
+            return f"<{value.description}>"
+        return super().repr1(value, level)
+
+    def repr_int(self, value: int, level: int) -> str:
+        if value.bit_length() < _LONG_INT_BITS:
+            return super().repr_int(value, level)
+        # Python refuses to write more than 4,300 digits.
+        return f"<integer of about {value.bit_length() * 0.30103:.0f} digits>"
+
+    def repr_instance(self, value: Any, level: int) -> str:
+        name = type(value).__name__
+        if isinstance(value, Mapping):
+            return f"{name}({self.repr_dict(value, level)})"
+        if isinstance(value, MappingView):
+            return f"{name}({self.repr_list([*value], level)})"
+        try:
+            # That of a module has its place on this machine.
+            text = value.__name__ if isinstance(value, ModuleType) else repr(value)
+        except Exception:  # it holds an object that did not travel, or a long integer
+            text = f"<{name}>"
+        return text if len(text) <= _LONGEST_REPR else f"{text[: _LONGEST_REPR - 3]}..."
 
     def repr_set(self, items: set, level: int) -> str:
         return super().repr_set(sorted(items, key=self.repr), level)
@@ -197,11 +278,15 @@ class _Repr(reprlib.Repr):
 
 
 _REPR = _Repr()
+_LONG_INT_BITS = 10_000
+_LONGEST_REPR = 60
 
 
 def _close(value: Any, expected: Any, atol: float) -> bool:
     """Equality, but numbers may differ by `atol`, and not-a-number is expected where it stands.
     Lists and tuples are one: JSON has only lists. Truth values are no numbers."""
+    if isinstance(value, values.Opaque):
+        return isinstance(value, values.Lookalike) and _close(value.plain, expected, atol)
     if isinstance(expected, list | tuple):
         return (
             isinstance(value, list | tuple)
@@ -235,11 +320,12 @@ def _is_number(value: Any) -> bool:
 class TestsJob:
     """Asserts and calls, all in the namespace of one loaded module."""
 
+    task: Task
     tests: list[int]  # which of the task's tests
+    checks: list[Check]
     prelude_code: CodeType | None
     setup: str
     setup_code: CodeType | None
-    checks: list[Check]
     name: str = "candidate"
     stdin: str = ""
     until_exit: bool = False
@@ -286,6 +372,17 @@ class TestsJob:
             except _MALFORMED as error:
                 findings.append(_protocol_error(error))
         return findings
+
+    def settled(self, findings: list[Finding]) -> "TestsJob | None":
+        """The job that settles what these findings leave UNDECIDED; None if nothing is."""
+        undecided = [finding is UNDECIDED for finding in findings]
+        if not any(undecided):
+            return None
+        checks = [
+            check.settled(self.task, left)
+            for check, left in zip(self.checks, undecided, strict=True)
+        ]
+        return _tests_job(self.task, self.tests, checks, self.prelude_code)
 
 
 @dataclass(frozen=True)
@@ -334,6 +431,9 @@ class ProgramJob:
             return [Finding("wrong_answer", None, "the output differs")]
         return [PASSED]
 
+    def settled(self, findings: list[Finding]) -> None:
+        """Texts leave nothing undecided."""
+
 
 Job = TestsJob | ProgramJob
 
@@ -356,11 +456,17 @@ def plan(task: Task) -> list[Job]:
         return [*programs]
     try:
         checks = [_check(task, test) for test in others.values()]
-        setup = _setup(task, checks)
-        code = _compiled(setup, "exec", "<setup>") if setup else None
+        return [_tests_job(task, list(others), checks, prelude), *programs]
     except RlvfError as error:
         raise RlvfError(f"{task.task_id}: {error}") from error
-    return [TestsJob(list(others), prelude, setup, code, checks), *programs]
+
+
+def _tests_job(
+    task: Task, tests: list[int], checks: list[Check], prelude: CodeType | None
+) -> TestsJob:
+    setup = _setup(task, checks)
+    code = _compiled(setup, "exec", "<setup>") if setup else None
+    return TestsJob(task, tests, checks, prelude, setup, code)
 
 
 def _compiled(source: str, mode: str, name: str = "<test>") -> CodeType:
@@ -483,12 +589,7 @@ def _protocol_error(error: Exception) -> Finding:
 
 
 def _tail(message: str) -> str:
-    return _without_addresses(message)[-_MAX_MESSAGE:]
-
-
-def _without_addresses(text: str) -> str:
-    """They differ from run to run."""
-    return _ADDRESS.sub(r"\1 0x...", text)
+    return values.without_addresses(message)[-_MAX_MESSAGE:]
 
 
 def _clean(text: str) -> str:
@@ -560,7 +661,7 @@ def _execution(
         passed=sum(test.verdict == "passed" for test in tests),
         total=len(tests),
         # How far a candidate came until its time was up differs from run to run.
-        stdout=_without_addresses("".join(r.stdout for r in replies if not r.timed_out)),
+        stdout=values.without_addresses("".join(r.stdout for r in replies if not r.timed_out)),
         message=_tail(_clean(finding.message)),
         isolation=isolation,
         times=times,

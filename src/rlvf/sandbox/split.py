@@ -10,9 +10,16 @@ answer away or changing the meaning: statements other than one assert; truth tha
 others than the candidate (`assert same(f(x), y)`, where `same` cannot run outside); candidate
 names where they are evaluated several times or compared with a candidate's object
 (`== Pair(1, 2)`: the expected value itself would be made where the candidate is).
+
+Where a decision turns out to ask something of an object that did not travel, the assert is split
+again by `split_around_objects`: the candidate then also evaluates what concerns its own values
+alone (`P(1) + P(2) == P(3)`, `str(f(1) + f(2))`, `not P(0)`). What it is not given is a value of
+the test's to compare its own with, unless with an object that the test itself makes (`P(1) == 1`,
+where the entry point is a class).
 """
 
 import ast
+import builtins
 import collections
 import copy
 import datetime
@@ -29,22 +36,30 @@ import typing
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
 from rlvf.errors import RlvfError
 from rlvf.sandbox import guard
+from rlvf.sandbox.inside.values import is_named
+
+
+def _is_exception(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
+
 
 _BUILTINS: dict[str, Any] = {
     function.__name__: function
     for function in (
         *(abs, all, any, bin, bool, bytearray, bytes, chr, complex, dict, divmod, enumerate),
         *(filter, float, frozenset, hex, int, isinstance, issubclass, len, list, map, max, min),
-        *(oct, ord, pow, range, repr, reversed, round, set, slice, sorted, str, sum, tuple, type),
-        *(zip,),
+        *(object, oct, ord, pow, range, repr, reversed, round, set, slice, sorted, str, sum),
+        *(tuple, type, zip),
+        *(kind for kind in vars(builtins).values() if _is_exception(kind)),
     )
-}
+} | {"NotImplemented": NotImplemented}
 # MBPP compares with sys.getsizeof; the rest of sys is no arithmetic.
 _PRESENT = {"math": math, "sys": SimpleNamespace(getsizeof=sys.getsizeof)}
 # What set-up code may import for use outside. Where it imports others, they are the candidate's.
@@ -69,6 +84,9 @@ _HARMLESS = (
 )
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _TRUTH_METHODS = {"endswith", "startswith"} | {m for m in guard.SET_METHODS if m[:2] == "is"}
+# By their first argument, and by an argument of this name: they call functions.
+_CALLERS = (map, filter)
+_CALLED = "key"
 
 
 class SplitAssert:
@@ -119,14 +137,28 @@ def split_assert(code: str, entry_point: str, setup: str = "") -> SplitAssert | 
     if len(statements) != 1 or not isinstance(statements[0], ast.Assert):
         return None
     test = statements[0].test
-    splitter = _Splitter(known, entry_point, set(_deciding(test)))
+    return _split(_Splitter(known, entry_point, set(_deciding(test))), test)
+
+
+@lru_cache(maxsize=8192)
+def split_around_objects(
+    code: str, entry_point: str, setup: str, of_class: bool
+) -> SplitAssert | None:
+    """An assert that `split_assert` splits, split so that the candidate also evaluates what
+    concerns its own objects alone; `of_class` says whether the entry point is a class."""
+    test = parse(code)[0].test
+    known = set_up(setup, entry_point)
+    return _split(_ObjectSplitter(known, entry_point, test, of_class), test)
+
+
+def _split(splitter: "_Splitter", test: ast.expr) -> SplitAssert | None:
     try:
         decision = splitter.rewrite(test)
     except _CannotSplit:
         return None
-    split = SplitAssert(splitter.expressions, decision, known)
+    split = SplitAssert(splitter.expressions, decision, splitter.setup)
     # The candidate's changes of an object that is handed to it cannot be seen outside.
-    return None if known.shares_object(split.inside, split.outside) else split
+    return None if splitter.setup.shares_object(split.inside, split.outside) else split
 
 
 def parse(code: str) -> list[ast.stmt]:
@@ -149,6 +181,22 @@ def names_in(expression: str) -> set[str]:
 
 def _names(node: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def names_needed(tree: ast.AST, known: "SetUp") -> set[str]:
+    """The names in the code of a test that neither it nor set-up code, as far as that is without
+    the candidate, binds."""
+    modules = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in _bound(node) - _imported(node).keys()
+    }
+    names = {node for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    bound = {node.id for node in names if not isinstance(node.ctx, ast.Load)}.union(
+        *(_locals(node) | _bound(node) for node in ast.iter_child_nodes(tree))
+    )
+    return modules | {node.id for node in names} - bound - known.known.keys()
 
 
 def _bound(node: ast.AST) -> set[str]:
@@ -377,7 +425,7 @@ class _Splitter:
 
     def __init__(self, known: SetUp, entry_point: str, deciding: Iterable[ast.expr] = ()):
         self.expressions: list[ast.expr] = []
-        self._setup = known
+        self.setup = known
         self._entry_point = entry_point
         self._deciding = set(deciding)
         # Names that stand for values in a scope within the decision; None outside of scopes.
@@ -408,8 +456,8 @@ class _Splitter:
         """Whether to evaluate it inside: `f(x)`, what is done with that alone, and `str(f(x))`,
         since objects of the candidate's own classes do not travel while their text does."""
         match node:
-            case ast.Call(ast.Name(name), [part], []) if name != "type":
-                if name in self._setup.known and name not in self._setup.helpers:
+            case ast.Call(ast.Name(name), [part], []):
+                if name in self.setup.known and name not in self.setup.helpers:
                     return self._is_chain(part) and self._is_candidates(part)
         if not self._is_chain(node):
             return False
@@ -429,7 +477,7 @@ class _Splitter:
 
     def _is_chain(self, node: ast.expr) -> bool:
         *parts, root = _chain(node)
-        known = self._setup.known
+        known = self.setup.known
         return bool(parts) and isinstance(root, ast.Name) and root.id not in known
 
     def _may_go_inside(self, node: ast.expr) -> bool:
@@ -482,8 +530,8 @@ class _Splitter:
     def _is_unique(self, node: ast.expr) -> bool:
         """Whether a value can be this very object, though values are copies."""
         if isinstance(node, ast.Constant):
-            return node.value is None or isinstance(node.value, bool)
-        return isinstance(self._resolve(node), type)
+            return node.value in (None, ...) or isinstance(node.value, bool)
+        return is_named(self._resolve(node))
 
     def _binop(self, node: ast.BinOp) -> ast.expr:
         template = isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant)
@@ -514,7 +562,9 @@ class _Splitter:
         function, method = self._resolve(node.func), node.func
         node = copy.copy(node)
         if function in (isinstance, issubclass):
-            return self._parts(node)
+            node = self._parts(node)
+            node.func = self._function(node.func, function)
+            return node
         if callable(function):
             node.func = self._function(node.func, function)
         elif not isinstance(method, ast.Attribute):
@@ -528,6 +578,10 @@ class _Splitter:
             node.func.value = self.rewrite(method.value)
         else:
             raise _CannotSplit
+        called = [*node.args[: function in _CALLERS]]
+        called += [keyword.value for keyword in node.keywords if keyword.arg == _CALLED]
+        if not all(map(self._is_own_function, called)):
+            raise _CannotSplit
         node.args = [self._argument(part) for part in node.args]
         node.keywords = [
             ast.keyword(keyword.arg, self._argument(keyword.value), **_PLACE)
@@ -536,6 +590,10 @@ class _Splitter:
         if isinstance(method, ast.Attribute) and method.attr in guard.SET_METHODS:
             node.args = [_calling("__set", part) for part in node.args]
         return node
+
+    def _is_own_function(self, node: ast.expr) -> bool:
+        """Whether it is a function, or None, of the test's: one that is a value may do anything."""
+        return isinstance(node, ast.Lambda) or (all(map(self.is_known, _free(node))))
 
     def _argument(self, node: ast.expr) -> ast.expr:
         """Like `rewrite`. Functions that are handed over will be called with values."""
@@ -551,7 +609,7 @@ class _Splitter:
 
     def _function(self, node: ast.expr, function: Callable) -> ast.expr:
         """What to call in place of a function, where arguments may be values."""
-        if isinstance(node, ast.Name) and node.id in self._setup.helpers:
+        if isinstance(node, ast.Name) and node.id in self.setup.helpers:
             return node
         name = guard.function_name(function)
         if name is not None:
@@ -563,7 +621,7 @@ class _Splitter:
 
     def _comprehension(self, node: ast.expr) -> ast.expr:
         node = copy.copy(node)
-        first = self.rewrite(node.generators[0].iter)
+        first = self._items(node.generators[0].iter)
         with self._inner(node):
             loops = []
             for loop in node.generators:
@@ -576,6 +634,9 @@ class _Splitter:
                     setattr(node, field, self.rewrite(getattr(node, field)))
         node.generators = loops
         return node
+
+    def _items(self, node: ast.expr) -> ast.expr:
+        return self.rewrite(node)
 
     def _lambda(self, node: ast.Lambda) -> ast.expr:
         self._check_arguments(node.args)
@@ -598,17 +659,17 @@ class _Splitter:
 
     def is_known(self, node: ast.expr) -> bool:
         name = node if isinstance(node, ast.Name) else node.value
-        if name.id not in self._setup.known or name.id in (self._scope or ()):
+        if name.id not in self.setup.known or name.id in (self._scope or ()):
             return False
         return not isinstance(node, ast.Attribute) or (
-            not isinstance(module := self._setup.known[name.id], ModuleType | SimpleNamespace)
+            not isinstance(module := self.setup.known[name.id], ModuleType | SimpleNamespace)
             or hasattr(module, node.attr)
         )
 
     def _resolve(self, node: ast.expr) -> Any:
         """What a name, or an attribute of a module or class, stands for; None if not known."""
         if isinstance(node, ast.Name):
-            return self._setup.known.get(node.id) if self.is_known(node) else None
+            return self.setup.known.get(node.id) if self.is_known(node) else None
         if isinstance(node, ast.Attribute):
             owner = self._resolve(node.value)
             if isinstance(owner, ModuleType | SimpleNamespace | type):
@@ -624,7 +685,7 @@ class _Splitter:
         if isinstance(node, ast.FunctionDef):
             return self._helper(node)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-            self._setup.helpers |= _bound(node)
+            self.setup.helpers |= _bound(node)
             return ast.Assign(node.targets, self._lambda(node.value))
         node = _assignment(node)
         attributes = (part for part in ast.walk(node) if isinstance(part, ast.Attribute))
@@ -632,7 +693,7 @@ class _Splitter:
             raise _CannotSplit  # it may change something
         if not all(map(self.is_known, _free(node.value))):
             raise _CannotSplit
-        self._setup.helpers -= _bound(node)
+        self.setup.helpers -= _bound(node)
         return node
 
     def _helper(self, node: ast.FunctionDef) -> ast.stmt:
@@ -643,8 +704,8 @@ class _Splitter:
         node = copy.copy(node)
         node.args, node.returns = _without_annotations(node.args), None
         # It may call itself.
-        self._setup.known[node.name] = self._helper
-        self._setup.helpers.add(node.name)
+        self.setup.known[node.name] = self._helper
+        self.setup.helpers.add(node.name)
         with self._inner(node):
             node.body = [ast.Expr(_calling(guard.TICK)), *map(self._statement, node.body)]
         return node
@@ -672,6 +733,171 @@ class _Splitter:
             node = _assignment(node)
             node.value = self.rewrite(node.value)
         return node
+
+
+class _Owner(IntEnum):
+    """Whose the value of an expression is. Of several parts the highest counts, mostly."""
+
+    TEST = 0  # it uses none of the candidate's names
+    OBJECT = 1  # an object of the candidate's class that the test itself makes: `P(1)`
+    CANDIDATE = 2  # the candidate's alone
+    BOTH = 3  # what is done with the two, and may well compare them: `f(1) - 2`
+    JUDGED = 4  # the candidate's value is compared with the test's, or it cannot be said
+
+
+class _ObjectSplitter(_Splitter):
+    """Cuts out as much as concerns the candidate's own objects alone, comparisons included."""
+
+    def __init__(self, known: SetUp, entry_point: str, test: ast.expr, of_class: bool):
+        super().__init__(known, entry_point, _deciding(test))
+        self._of_class = of_class
+        # Where only the truth counts: what else the value is, need not travel.
+        self._truths = set(_truths(test))
+
+    def rewrite(self, node: ast.expr) -> ast.expr:
+        return self._cut(node) if self._may_be_cut(node) else super().rewrite(node)
+
+    def _may_be_cut(self, node: ast.expr) -> bool:
+        return (
+            self._scope is None
+            and not isinstance(node, ast.Starred | ast.FormattedValue | ast.Slice)
+            and self._owner(node) in (_Owner.OBJECT, _Owner.CANDIDATE)
+        )
+
+    def _cut(self, node: ast.expr) -> ast.expr:
+        if node in self._truths:
+            node = ast.UnaryOp(ast.Not(), ast.UnaryOp(ast.Not(), node, **_PLACE), **_PLACE)
+        return super()._cut(node)
+
+    def _starred(self, node: ast.Starred) -> ast.expr:
+        return ast.Starred(self._items(node.value), node.ctx, **_PLACE)
+
+    def _items(self, node: ast.expr) -> ast.expr:
+        """What is gone through: its items travel, also of an object that does not."""
+        return self._cut(_calling("iter", node)) if self._may_be_cut(node) else self.rewrite(node)
+
+    def _owner(self, node: ast.expr) -> _Owner:
+        if all(map(self.is_known, _free(node))):
+            return _Owner.TEST
+        find = getattr(self, f"_owner_of_{type(node).__name__.lower()}", None)
+        return find(node) if find else _Owner.JUDGED
+
+    def _together(self, nodes: Iterable[ast.expr]) -> _Owner:
+        owners = {*map(self._owner, nodes)}
+        if _Owner.TEST in owners and _Owner.CANDIDATE in owners:
+            owners.add(_Owner.BOTH)
+        return max(owners, default=_Owner.TEST)
+
+    def _made(self, owner: _Owner) -> _Owner:
+        """Of what is made of such a value alone."""
+        return _Owner.CANDIDATE if owner is _Owner.OBJECT else owner
+
+    def _owner_of_name(self, node: ast.Name) -> _Owner:
+        return _Owner.CANDIDATE
+
+    def _owner_of_call(self, node: ast.Call) -> _Owner:
+        function = node.func
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if self._is_chain(node) and any(map(self._names_entry_point, _chain(node))):
+            if self._of_class and getattr(function, "id", "") == self._entry_point:
+                return _Owner.OBJECT
+            return _Owner.CANDIDATE if self._is_candidates(node) else _Owner.JUDGED
+        known = self._resolve(function)
+        if known in (isinstance, issubclass) and len(arguments) == 2:
+            kinds = self._static(arguments[1])
+            if guard.only_data(kinds):
+                return _Owner.JUDGED
+            return self._made(self._owner(arguments[0]))
+        if callable(known):
+            values = [part for part in node.args if not self._is_function(part)]
+            return self._made(self._together(values))
+        if not isinstance(function, ast.Attribute):
+            return _Owner.JUDGED
+        if isinstance(function.value, ast.Constant) and function.attr in guard.TEMPLATE_METHODS:
+            return self._made(max(map(self._owner, arguments)))
+        if function.attr in _TRUTH_METHODS:
+            return _Owner.JUDGED
+        return self._made(self._owner(function.value)) or _Owner.JUDGED
+
+    def _static(self, node: ast.expr) -> Any:
+        return (
+            tuple(map(self._static, node.elts))
+            if isinstance(node, ast.Tuple)
+            else self._resolve(node)
+        )
+
+    def _is_function(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Lambda) or callable(self._resolve(node))
+
+    def _owner_of_attribute(self, node: ast.Attribute) -> _Owner:
+        return self._made(self._owner(node.value))
+
+    def _owner_of_subscript(self, node: ast.Subscript) -> _Owner:
+        owner = self._owner(node.value)
+        return (
+            self._together([node.value, node.slice]) if owner is _Owner.TEST else self._made(owner)
+        )
+
+    def _owner_of_binop(self, node: ast.BinOp) -> _Owner:
+        if isinstance(node.op, ast.Mod) and isinstance(getattr(node.left, "value", None), str):
+            return self._made(self._owner_of_items(node.right))
+        return self._made(self._together([node.left, node.right]))
+
+    def _owner_of_items(self, node: ast.expr) -> _Owner:
+        """Of what a template takes."""
+        parts = node.elts if isinstance(node, ast.Tuple) else [node]
+        return max(map(self._owner, parts))
+
+    def _owner_of_unaryop(self, node: ast.UnaryOp) -> _Owner:
+        return self._made(self._owner(node.operand))
+
+    def _owner_of_boolop(self, node: ast.BoolOp) -> _Owner:
+        return self._made(self._together(node.values))
+
+    def _owner_of_ifexp(self, node: ast.IfExp) -> _Owner:
+        return self._made(self._together([node.test, node.body, node.orelse]))
+
+    def _owner_of_list(self, node: ast.List | ast.Tuple | ast.Set) -> _Owner:
+        owner = self._together(node.elts)
+        return _Owner.JUDGED if owner is _Owner.BOTH else owner
+
+    _owner_of_tuple = _owner_of_set = _owner_of_list
+
+    def _owner_of_dict(self, node: ast.Dict) -> _Owner:
+        owner = self._together(filter(None, [*node.keys, *node.values]))
+        return _Owner.JUDGED if owner is _Owner.BOTH else owner
+
+    def _owner_of_starred(self, node: ast.Starred) -> _Owner:
+        return self._made(self._owner(node.value))
+
+    def _owner_of_joinedstr(self, node: ast.JoinedStr) -> _Owner:
+        return max(map(self._owner, node.values))
+
+    def _owner_of_formattedvalue(self, node: ast.FormattedValue) -> _Owner:
+        return self._made(self._owner(node.value))
+
+    def _owner_of_listcomp(self, node: ast.expr) -> _Owner:
+        return _Owner.CANDIDATE if self._may_go_inside(node) else _Owner.JUDGED
+
+    _owner_of_setcomp = _owner_of_dictcomp = _owner_of_generatorexp = _owner_of_listcomp
+
+    def _owner_of_compare(self, node: ast.Compare) -> _Owner:
+        owners = {*map(self._owner, [node.left, *node.comparators])}
+        if _Owner.JUDGED in owners or (_Owner.TEST in owners and max(owners) > _Owner.OBJECT):
+            return _Owner.JUDGED
+        return _Owner.CANDIDATE
+
+
+def _truths(test: ast.expr) -> Iterator[ast.expr]:
+    """The parts of which a test takes only the truth."""
+    yield test
+    parts: list[ast.expr] = []
+    if isinstance(test, ast.BoolOp):
+        parts = test.values
+    elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        parts = [test.operand]
+    for part in parts:
+        yield from _truths(part)
 
 
 def _assignment(node: ast.stmt) -> ast.Assign:

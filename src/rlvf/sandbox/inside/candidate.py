@@ -74,6 +74,7 @@ _MAIN = "__main__"
 _RECURSION = sys.getrecursionlimit()
 # What the interpreter answers where the last output could not be written.
 _UNWRITTEN = 120
+_MAX_TEXT = 1 << 16
 
 
 class Start(typing.NamedTuple):
@@ -381,15 +382,14 @@ def _report(content: list, last: bool) -> None:
         _flush_all()  # the server kills this process when it has all that is due
     payload = json.dumps(content).encode()
     if len(payload) > wire.MAX_CANDIDATE_FRAME:
-        payload = json.dumps(
-            [["value", values.opaque(content, "too large")]] * len(content)
-        ).encode()
+        payload = json.dumps([["value", values.too_large(content)]] * len(content)).encode()
     wire.write(RESULTS, wire.frame(payload))
 
 
 def _describe(error: BaseException) -> tuple[str, str]:
     try:
-        text = str(error)[:_MAX_MESSAGE]
+        # Before it is cut, since a cut address cannot be told from other text.
+        text = values.without_addresses(str(error)[:_MAX_TEXT])[:_MAX_MESSAGE]
     except BaseException:
         text = ""
     line, trace = None, error.__traceback__

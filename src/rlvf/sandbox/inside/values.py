@@ -2,16 +2,39 @@
 
 What JSON cannot say is a pair `[tag, content]`: lists are `["list", [...]]`, huge integers
 `["int", "0x..."]`. Decoding builds plain data only, whatever the text says, and refuses anything
-that would be expensive to build or to work with: the text comes from untrusted code. An instance
-of a subclass travels as its plain base. An object of any other type becomes `Opaque`, which
-equals nothing, so that an `__eq__` that always agrees wins nothing. Iterators are consumed, since
-`list(f(x))` is evaluated where only the values arrive.
+that would be expensive to build or to work with: the text comes from untrusted code.
+
+An instance of a subclass travels as its plain base. Types, functions and modules of the standard
+library travel by name. Any other object becomes `Opaque`: what is asked of it raises `Undecided`,
+or, where there is nothing left to ask, it equals nothing, so that an `__eq__` that always agrees
+wins nothing. Iterators are consumed, since `list(f(x))` is evaluated where only the values arrive.
 """
 
+import array
+import builtins
+import collections
 import datetime
+import decimal
+import fractions
+import functools
+import itertools
 import math
+import operator
+import re
 import time
-from collections import Counter, OrderedDict, defaultdict, deque
+import types
+from collections import (
+    ChainMap,
+    Counter,
+    OrderedDict,
+    UserDict,
+    UserList,
+    UserString,
+    abc,
+    defaultdict,
+    deque,
+)
+from collections.abc import Callable, Iterable, Iterator, Set
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -37,20 +60,113 @@ _TABLE_SECONDS = 0.25
 _TABLE_STEP = 128
 
 
-class Opaque:
-    """Stands for a value that cannot travel. Not equal to anything, itself included."""
+# What Python writes of objects and threads that differs from run to run. The last one is what
+# reprlib leaves of it. No alternatives begin alike: the time is linear.
+_ADDRESS = re.compile(
+    r"(\b(?:at|[Tt]hread) )0x[0-9a-f]+"
+    r"|(\b(?:started|stopped)(?: daemon)? )[0-9]+(?=\)>)"
+    r"|(\b(?:owner=|id='))[0-9]{6,}"
+    r"|(\.\.\.)x?[0-9a-f]{6,}(?=\)?>)"
+)
 
-    def __init__(self, description: str):
-        self._description = description
+
+def without_addresses(text: str) -> str:
+    """The same text in every run, as far as it holds addresses where Python itself writes them."""
+    return _ADDRESS.sub(lambda found: f"{found[found.lastindex or 0]}0x...", text)
+
+
+class Undecided(Exception):
+    """A decision asks something of an object that only the object itself knows."""
+
+
+class Opaque:
+    """Stands for an object that cannot travel: whatever is asked of it raises Undecided.
+
+    One that is `distinct` is known, or taken, to equal no value that travels.
+    """
+
+    def __init__(self, description: str, distinct: bool):
+        self.description = description
+        self.distinct = distinct
 
     def __eq__(self, other: object) -> bool:
-        return False
+        if self.distinct and not isinstance(other, Opaque):
+            return False
+        raise Undecided
 
-    def __hash__(self) -> int:
-        return id(self)
+    def __getattr__(self, name: str) -> Any:
+        raise Undecided
 
-    def __repr__(self) -> str:
-        return f"<{self._description}>"
+
+def _undecided(self: Opaque, *_: object) -> Any:
+    raise Undecided
+
+
+# What operators and built-in functions ask of a value.
+_ARITHMETIC = (
+    *("add", "and", "divmod", "floordiv", "lshift", "matmul", "mod", "mul", "or", "pow"),
+    *("rshift", "sub", "truediv", "xor"),
+)
+_QUESTIONS = frozenset(
+    f"__{name}__"
+    for name in (
+        *("lt", "le", "gt", "ge", "eq", "ne", "hash", "bool", "len", "contains", "iter", "next"),
+        *("getitem", "reversed", "call", "neg", "pos", "abs", "invert", "round", "trunc"),
+        *("floor", "ceil", "int", "float", "complex", "index", "bytes"),
+        *(prefix + name for name in _ARITHMETIC for prefix in ("", "r")),
+    )
+)
+for _question in _QUESTIONS - {"__eq__", "__ne__"} | {"__str__", "__repr__", "__format__"}:
+    setattr(Opaque, _question, _undecided)
+
+
+class TooLarge(Opaque):
+    """Stands for a value that would have travelled if there were less of it."""
+
+
+class Lookalike(Opaque):
+    """An object of the standard library that is compared, and gone through, as a plain value."""
+
+    def __init__(self, description: str, plain: Any):
+        super().__init__(description, distinct=False)
+        self.plain = plain
+
+    def __eq__(self, other: object) -> bool:
+        return self.plain == (other.plain if isinstance(other, Lookalike) else other)
+
+    __hash__ = _undecided
+
+    def __bool__(self) -> bool:
+        return bool(self.plain)
+
+    def __len__(self) -> int:
+        return len(self.plain)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.plain
+
+    def __iter__(self) -> Any:
+        return iter(self.plain)
+
+
+class Stream(Opaque):
+    """An iterator, which yields what the candidate's one did."""
+
+    def __init__(self, description: str, distinct: bool, items: list):
+        super().__init__(description, distinct)
+        self._items = iter(items)
+
+    def __iter__(self) -> "Stream":
+        return self
+
+    def __len__(self) -> int:
+        raise TypeError(f"<{self.description}> has no len()")
+
+    def __next__(self) -> Any:
+        return next(self._items)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._items
 
 
 # What _measure_work takes on the machine whose seconds a Clock counts.
@@ -109,12 +225,12 @@ def encode(value: Any) -> Any:
     try:
         return _Encoder().encode(value, 0)
     except _TooLarge:
-        return opaque(value, "too large")
+        return too_large(value)
 
 
-def opaque(value: Any, why: str = "object") -> Any:
-    """The code of an `Opaque` in place of the value."""
-    return ["opaque", f"{_name(type(value))[:80]} {why}"]
+def too_large(value: Any) -> Any:
+    """The code of a `TooLarge` in place of the value."""
+    return ["large", f"{_name(type(value))[:80]} too large"]
 
 
 class _Encoder:
@@ -137,15 +253,27 @@ class _Encoder:
                     self._spend(len(code))
                 elif isinstance(code, list):
                     self._spend(_cost(*code))
-                return code
-            if base in _SEQUENCES:
-                return [_SEQUENCES[base], self._items(base.__iter__(value), depth)]
-            if base in _MAPPINGS:
+            elif base in _SEQUENCES:
+                code = [_SEQUENCES[base], self._items(base.__iter__(value), depth)]
+            elif base in _MAPPINGS:
                 pairs = (part for pair in base.items(value) for part in pair)
-                return [_MAPPINGS[base], self._items(pairs, depth)]
-        if any("__next__" in _members(base) for base in bases):
-            return ["iterator", self._items(value, depth)]
-        return opaque(value)
+                code = [_MAPPINGS[base], self._items(pairs, depth)]
+            elif base in _PARTS:
+                tag, parts = _PARTS[base]
+                code = [tag, self._items(parts(value), depth)]
+            else:
+                continue
+            if base is not bases[0] and _redefines(bases, base):
+                return ["own", [_described(value), code]]
+            return code
+        if id(value) in _NAMES:
+            return ["named", _NAMES[id(value)]]
+        distinct = not any(
+            _asks(base, {"__eq__", "__ne__"}) for base in bases if base is not object
+        )
+        if any(_asks(base, {"__next__"}) for base in bases):
+            return ["iterator", [_described(value), distinct, *self._items(value, depth)]]
+        return ["opaque", [_described(value), distinct]]
 
     def _items(self, items: Any, depth: int) -> list:
         return [self.encode(item, depth + 1) for item in items]
@@ -154,6 +282,20 @@ class _Encoder:
         self._left -= count
         if self._left < 0:
             raise _TooLarge
+
+
+def _asks(base: type, questions: Set[str]) -> bool:
+    return not questions.isdisjoint(_members(base))
+
+
+def _redefines(bases: tuple[type, ...], base: type) -> bool:
+    """Whether a class before that base changes what operators do with its instances."""
+    own = itertools.takewhile(lambda one: one is not base, bases)
+    return any(_asks(one, _QUESTIONS) for one in own)
+
+
+def _described(value: Any) -> str:
+    return f"{_name(type(value))[:80]} object"
 
 
 def _cost(tag: str, content: Any) -> int:
@@ -244,23 +386,81 @@ _MAPPINGS = {
     OrderedDict: "OrderedDict",
     defaultdict: "defaultdict",
 }
+# Objects that are built again from parts, which are values themselves. Those called "like" are
+# only compared with plain values and gone through.
+_PARTS: dict[type, tuple[str, Callable[[Any], Iterable]]] = {
+    slice: ("slice", lambda value: (value.start, value.stop, value.step)),
+    array.array: ("array", lambda value: (value.typecode, *value)),
+    datetime.timezone: ("timezone", lambda value: (value.utcoffset(None),)),
+    types.GenericAlias: ("alias", lambda value: (value.__origin__, *value.__args__)),
+    types.UnionType: ("union", lambda value: value.__args__),
+    UserDict: ("like", lambda value: ("UserDict", value.data)),
+    UserList: ("like", lambda value: ("UserList", value.data)),
+    UserString: ("like", lambda value: ("UserString", value.data)),
+    ChainMap: ("like", lambda value: ("ChainMap", dict(value))),
+    types.MappingProxyType: ("like", lambda value: ("mappingproxy", value.copy())),
+    memoryview: ("like", lambda value: ("memoryview", _viewed(value))),
+}
+
+
+def _viewed(value: memoryview) -> Any:
+    return value.tobytes() if value.format == "B" and value.ndim == 1 else value.tolist()
+
+
+# Built-in functions that neither act nor reach for names.
+_FUNCTIONS = (
+    *(abs, all, any, ascii, bin, callable, chr, divmod, format, hash, hex, id, isinstance),
+    *(issubclass, iter, len, max, min, next, oct, ord, pow, repr, round, sorted, sum),
+)
+_MODULES = (
+    *(builtins, types, collections, abc, datetime, decimal, fractions, functools, itertools),
+    *(math, operator, re, array),
+)
+
+
+def _named() -> Iterator[tuple[str, Any]]:
+    """What is no data but the same object in every process, and its name."""
+    yield from {"Ellipsis": ..., "NotImplemented": NotImplemented}.items()
+    yield from ((function.__name__, function) for function in _FUNCTIONS)
+    for module in _MODULES:
+        yield module.__name__, module
+        of_arithmetic = types.BuiltinFunctionType if module in (math, operator) else ()
+        for name, value in vars(module).items():
+            if name[0] != "_" and isinstance(value, (type, of_arithmetic)):
+                yield f"{module.__name__}.{name}", value
+
+
+# The first name counts, in both directions.
+_NAMES = {id(value): name for name, value in reversed([*_named()])}
+_NAMED = {_NAMES[id(value)]: value for _, value in _named()}
+
+
+def is_named(value: Any) -> bool:
+    """Whether this very object arrives where its value is sent."""
+    return id(value) in _NAMES
 
 
 # ---------------------------------------------------------------- decoding, where the verdict is
 
 
-def decode(code: Any) -> Any:
-    """The value. Raises ValueError for anything that `encode` cannot have made."""
+def decode(code: Any, strangers: list[str] | None = None) -> Any:
+    """The value. Raises ValueError for anything that `encode` cannot have made.
+
+    With a list for `strangers` nobody will ask the objects themselves: each of which it is not
+    known what it equals is taken to equal nothing, an instance of a class that redefines what its
+    plain base does is taken for that, and the list names them.
+    """
     if type(code) in _PLAIN:
         return code
     try:
-        return _Decoder().decode(code, 0)
+        return _Decoder(strangers).decode(code, 0)
     except (TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"malformed value: {type(error).__name__}: {error}") from error
 
 
 class _Decoder:
-    def __init__(self):
+    def __init__(self, strangers: list[str] | None):
+        self._strangers = strangers
         self._left = MAX_BYTES
         self._clock = Clock(_TABLE_SECONDS)
 
@@ -275,11 +475,29 @@ class _Decoder:
             if self._left < 0:
                 raise ValueError("malformed value: too large")
             return _BUILD_SCALAR[tag](content)
-        build = _BUILD[tag]
+        if tag == "large":
+            return TooLarge(str(content)[:100], self._stranger(content))
+        build = _BUILD.get(tag) or _OBJECTS[tag]
         depth += 1
         # Most items are plain, and so need no call.
         items = [item if type(item) in _PLAIN else self.decode(item, depth) for item in content]
-        return build(items, self._fill)
+        if tag in _OBJECTS:
+            return build(items, self._stranger)
+        try:
+            return build(items, self._fill)
+        except Undecided:  # the hash of an object that did not travel
+            return Opaque(tag, self._stranger(tag))
+        except TypeError:  # or of one that is taken for its base, which has none
+            if not self._strangers:
+                raise
+            return Opaque(tag, distinct=True)
+
+    def _stranger(self, description: str) -> bool:
+        """Whether an object of which it is not known is taken to equal nothing."""
+        if self._strangers is None:
+            return False
+        self._strangers.append(str(description)[:100])
+        return True
 
     def _fill(self, table: Any, items: list, keys: list) -> Any:
         """Step by step: the keys may have been chosen so that it takes quadratic time, and one
@@ -335,13 +553,17 @@ _BUILD_SCALAR = {
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,
     "timedelta": lambda content: datetime.timedelta(*content),
-    "opaque": lambda content: Opaque(str(content)[:100]),
+    "named": _NAMED.__getitem__,
 }
 _BUILD = {
     "list": lambda items, fill: items,
     "tuple": lambda items, fill: tuple(items),
     "deque": lambda items, fill: deque(items),
-    "iterator": lambda items, fill: iter(items),
+    "slice": lambda items, fill: slice(*items),
+    "array": lambda items, fill: array.array(items[0], items[1:]),
+    "timezone": lambda items, fill: datetime.timezone(*items),
+    "alias": lambda items, fill: types.GenericAlias(items[0], tuple(items[1:])),
+    "union": lambda items, fill: functools.reduce(operator.or_, items),
     "set": lambda items, fill: fill(set(), items, items),
     "frozenset": lambda items, fill: frozenset(fill(set(), items, items)),
     "keys": lambda items, fill: fill({}, [(key, None) for key in items], items).keys(),
@@ -352,3 +574,27 @@ _BUILD = {
     "OrderedDict": lambda items, fill: OrderedDict(fill({}, _pairs(items), items[::2])),
     "defaultdict": lambda items, fill: defaultdict(None, fill({}, _pairs(items), items[::2])),
 }
+# Objects that do not travel, from their description and what else is known, and whether one of
+# which it is not known equals nothing.
+_OBJECTS: dict[str, Callable[[list, Callable[[str], bool]], Any]] = {
+    "opaque": lambda items, stranger: _build_opaque(*items, stranger),
+    "own": lambda items, stranger: _build_own(*items, stranger),
+    "like": lambda items, stranger: Lookalike(str(items[0])[:100], items[1]),
+    "iterator": lambda items, stranger: _build_stream(*items[:2], items[2:], stranger),
+}
+# Instances of these, and of their subclasses, always travel as what they are.
+DATA = frozenset({*_SCALARS, *_SEQUENCES, *_MAPPINGS, slice, array.array})
+
+
+def _build_opaque(description: Any, distinct: Any, stranger: Callable[[str], bool]) -> Opaque:
+    return Opaque(str(description)[:100], distinct is True or stranger(description))
+
+
+def _build_own(description: Any, plain: Any, stranger: Callable[[str], bool]) -> Any:
+    return plain if stranger(description) else Opaque(str(description)[:100], distinct=False)
+
+
+def _build_stream(
+    description: Any, distinct: Any, items: list, stranger: Callable[[str], bool]
+) -> Stream:
+    return Stream(str(description)[:100], distinct is True or stranger(description), items)
