@@ -394,6 +394,7 @@ def _may_be_replaced(folder: Path) -> None:
 
 def _tasks(options: argparse.Namespace) -> None:
     from rlvf.benchmarks import load_tasks
+    from rlvf.sandbox.vetting import vet
 
     kind = BENCHMARKS[options.benchmark].Settings
     settings = parse_settings(options.settings, kind) if options.settings else kind()
@@ -402,6 +403,7 @@ def _tasks(options: argparse.Namespace) -> None:
             raise RlvfError(f"--source: {options.benchmark} is not read from a file")
         settings = settings.model_copy(update={"source": str(options.source)})
     tasks = load_tasks(settings, options.split, options.limit)
+    vet(tasks)
     write_jsonl(options.out, tasks)
     print(f"tasks: {len(tasks)} of {options.benchmark}/{options.split}", file=sys.stderr)
 
@@ -426,9 +428,18 @@ def _pretrain(options: argparse.Namespace) -> None:
 # ---------------------------------------------------------------- training and generation
 
 
+def _vetted_tasks(path: Path) -> list[Task]:
+    """For what runs tests."""
+    from rlvf.sandbox.vetting import vet
+
+    tasks = read_tasks(path)
+    vet(tasks, path)
+    return tasks
+
+
 def _train(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, TrainSettings)
-    tasks = read_tasks(options.tasks)
+    tasks = _vetted_tasks(options.tasks)
     verify_folder(options.model)
     settle()
     from rlvf.verification import Verifier
@@ -495,7 +506,7 @@ def _execute(options: argparse.Namespace) -> None:
         settings = settings.model_copy(update={"timeout": options.timeout})
     candidates = [
         Candidate(task, completion.sample_id, code_of(completion, task))
-        for completion, task in _answers(options)
+        for completion, task in _answers(_vetted_tasks(options.tasks), options)
     ]
     progress = Progress("execute", len(candidates))
     times = []
@@ -520,7 +531,7 @@ def _lint(options: argparse.Namespace) -> None:
         parse_settings(options.settings, LintSettings) if options.settings else LintSettings()
     )
     if options.tasks is not None:
-        answers = _answers(options)
+        answers = _answers(read_tasks(options.tasks), options)
     else:
         answers = [(one, None) for one in read_jsonl(options.completions, Completion)]
     codes = [code_of(completion, task) for completion, task in answers]
@@ -536,17 +547,17 @@ def _lint(options: argparse.Namespace) -> None:
     )
 
 
-def _answers(options: argparse.Namespace) -> list[tuple[Completion, Task]]:
+def _answers(tasks: list[Task], options: argparse.Namespace) -> list[tuple[Completion, Task]]:
     """The completions, each with the task that it is an answer to."""
-    tasks = {task.task_id: task for task in read_tasks(options.tasks)}
+    by_id = {task.task_id: task for task in tasks}
     answers = []
     for number, completion in enumerate(read_jsonl(options.completions, Completion), 1):
-        if completion.task_id not in tasks:
+        if completion.task_id not in by_id:
             raise RlvfError(
                 f"{options.completions}:{number}: task {completion.task_id!r} is not in "
                 f"{options.tasks}"
             )
-        answers.append((completion, tasks[completion.task_id]))
+        answers.append((completion, by_id[completion.task_id]))
     return answers
 
 
