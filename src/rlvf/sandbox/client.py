@@ -168,6 +168,8 @@ class Sandbox:
                 self._hand_out()  # before the replies are looked at, which takes time
                 for work, replies in answered:
                     work.take(replies)
+                    if work.order:  # what is left undecided is run once more
+                        self._waiting.appendleft(work)
             except BaseException:
                 self.close()
                 raise
@@ -367,13 +369,13 @@ class _Work:
         self.error: Exception | None = None
 
     def prepare(self) -> None:
-        """Make the order, if there is to be one, or end."""
+        """Make the first order, if there is to be one, or end."""
         if not self._begun:
             self._begun = True
             self._go_on(lambda: next(self._course))
 
     def take(self, replies: list[judge.Reply]) -> None:
-        """Look at the replies to the order, and end."""
+        """Look at the replies to the order, and make the next one or end."""
         self._go_on(lambda: self._course.send(replies))
 
     def fail(self, error: ServerLost) -> None:
