@@ -83,7 +83,7 @@ onstart:
 onsuccess:
     report_usage()
     record_provenance()
-    announce_products()
+    announce_products(workflow.dag)
 
 
 onerror:

@@ -14,14 +14,33 @@ from tests.hub import Hub
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# What the tests would inherit from who starts them, and pass on to the programs that they start:
-# shells ignore SIGINT for commands in the background, as nohup and cron do for others.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-for _number in (signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
-    if signal.getsignal(_number) == signal.SIG_IGN:
-        signal.signal(_number, signal.SIG_DFL)
-signal.pthread_sigmask(signal.SIG_SETMASK, ())
-os.umask(0o022)
+# What the tests and the programs that they start take over of the environment; all other variables
+# (of a user, a cluster's job, a CI runner) are not meant for them.
+_KEPT = {"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"}
+_KEPT |= {"CI", "VIRTUAL_ENV", "PYTHONPATH"}
+_KEPT_PREFIXES = ("PYTEST_", "RLVF_")
+
+
+def _inherit_nothing_else() -> None:
+    """Signals as a shell gives them to a program in its foreground (nohup, cron and others hand on
+    ignored and blocked ones), the usual rights of new files, and few variables."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is signal.SIG_IGN and number not in _PYTHON_IGNORES:
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.umask(0o022)
+    for name in set(os.environ) - _KEPT:
+        if not name.startswith(_KEPT_PREFIXES) or name == "RLVF_SITE":
+            del os.environ[name]
+    os.environ["LC_ALL"] = "C.UTF-8"
+
+
+# It does so for itself; programs that it starts get them back.
+_PYTHON_IGNORES = {signal.SIGPIPE, signal.SIGXFSZ}
+
+# When this is imported, in each of pytest's processes: before all tests and fixtures.
+_inherit_nothing_else()
 
 
 @pytest.fixture(scope="session")

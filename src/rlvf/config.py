@@ -34,6 +34,7 @@ from rlvf.settings import (
     describe,
     validate,
 )
+from rlvf.slurm import gpu_name, sbatch_options
 
 CONTROLS = ("reference", "empty")
 # Controls need no model; their paths say so.
@@ -328,21 +329,36 @@ class Resources(Section):
 
 
 class Site(Section):
-    """What depends on the cluster and its users, not on the study: workflow/site.example.yaml."""
+    """What depends on the cluster and its users, not on the study: workflow/site.example.yaml.
+    What is said for GPU jobs (`gpu_...`) counts instead of what is said for all."""
 
     account: str | None = None
     partition: str | None = None
     gpu_partition: str | None = None
+    qos: str | None = None
+    gpu_qos: str | None = None
+    constraint: str | None = None
+    gpu_constraint: str | None = None
     gpu: str | None = None
-    sbatch: str = ""
-    gpu_sbatch: str = ""
+    sbatch: str | None = None
+    gpu_sbatch: str | None = None
     gpu_jobs: Positive | None = None
     seconds_to_save: int = Field(default=300, ge=0)
+
+    @field_validator("sbatch", "gpu_sbatch")
+    @classmethod
+    def _executor_takes_options(cls, options: str | None) -> str | None:
+        return sbatch_options(options) if options else None
+
+    @field_validator("gpu")
+    @classmethod
+    def _executor_takes_gpu(cls, gpu: str | None) -> str | None:
+        return gpu_name(gpu) if gpu else None
 
     def ask(self, stage: ResourceSettings, saves: bool = False) -> dict[str, Any]:
         """What a job of a stage asks Snakemake's Slurm executor for; `runtime` (minutes) and
         `mem_mb` grow with the attempt. One that `saves` what it has is told ahead of its end."""
-        options = [self.gpu_sbatch if stage.gpus else self.sbatch]
+        options = [self._of(stage, "sbatch")]
         # Slurm gives the signal up to a minute early, and to a short job at once.
         if saves and 0 < 2 * self.seconds_to_save < 60 * stage.runtime:
             options.append(f"--signal=TERM@{self.seconds_to_save}")
@@ -350,13 +366,18 @@ class Site(Section):
             "mem_mb": lambda wildcards, attempt: stage.mem_mb * attempt,
             "runtime": lambda wildcards, attempt: stage.runtime * attempt,
             "slurm_account": self.account,
-            "slurm_partition": (self.gpu_partition if stage.gpus else None) or self.partition,
+            "slurm_partition": self._of(stage, "partition"),
+            "qos": self._of(stage, "qos"),
+            "constraint": self._of(stage, "constraint"),
             "slurm_extra": " ".join(filter(None, options)),
         }
         if stage.gpus:
             asked["gpu_jobs"] = 1
             asked |= {"gres": f"{self.gpu}:{stage.gpus}"} if self.gpu else {"gpu": stage.gpus}
         return {name: value for name, value in asked.items() if value not in (None, "")}
+
+    def _of(self, stage: ResourceSettings, key: str) -> str | None:
+        return (getattr(self, f"gpu_{key}") if stage.gpus else None) or getattr(self, key)
 
 
 _NO_HYPERPARAMETERS = {"scale", "results", "cache", "resources", "checkpoint_every"}

@@ -43,12 +43,14 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def read_mapping(text: str, origin: str) -> dict[str, Any]:
-    """The keys and values of a text.
+    """The keys and values of a text; none of a text without anything but comments.
 
     Raises:
         RlvfError: it holds something else; names `origin`, line and key.
     """
     value = read_value(text, origin)
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise RlvfError(f"{origin}: must hold keys and values")
     return value

@@ -2,14 +2,80 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 # In seconds: for jobs that are cancelled to save what they have and end.
 _PATIENCE = 600
+
+# What the executor calls an option that it refuses -> where its value is stated here instead.
+_STATED = {
+    "account": "state it as account",
+    "partition": "state it as partition or gpu_partition",
+    "quality of service": "state it as qos or gpu_qos",
+    "node constraints": "state it as constraint or gpu_constraint",
+    "generic resources (GRES)": "state the name as gpu",
+    "GPU allocation": "state the name as gpu, the number in resources of config.yaml",
+    "memory": "state it in resources of config.yaml",
+    "CPUs per task": "state it in resources of config.yaml",
+    "runtime/time limit": "state it in resources of config.yaml",
+}
+
+
+def sbatch_options(text: str) -> str:
+    """Options of sbatch as the executor takes them: it hands them to a shell, so each word is
+    quoted here where it needs to be.
+
+    Raises:
+        ValueError: they are no options, or the executor would refuse them when a job is submitted.
+    """
+    # Here, since importing it takes a second; Snakemake has done so already.
+    from snakemake_executor_plugin_slurm.validation import get_forbidden_slurm_options
+
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not quoted as in a shell: {error}") from error
+    if words and not words[0].startswith("-"):
+        raise ValueError(f"{words[0]!r} is not an option of sbatch")
+    options = shlex.join(words)
+    for pattern, name in get_forbidden_slurm_options().items():
+        # The space: further options follow.
+        if found := re.search(pattern, f"{options} "):
+            raise ValueError(
+                f"{found[0].strip(' =')!r} in {text!r} is refused by Snakemake's executor, which "
+                f"sets it itself ({name}): {_STATED.get(name, 'leave it out')}"
+            )
+    return options
+
+
+def gpu_name(text: str) -> str:
+    """What `--gres` calls a GPU, as the executor takes it.
+
+    Raises:
+        ValueError: the executor would refuse it when a job is submitted.
+    """
+    from snakemake_executor_plugin_slurm.utils import set_gres_string
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    if text.rpartition(":")[2].isdigit():
+        raise ValueError(f"{text!r} has a number; state it in resources of config.yaml")
+    try:
+        set_gres_string(SimpleNamespace(resources=_Asked(gres=f"{text}:1")))
+    except WorkflowError as error:
+        raise ValueError(f"{text!r} is refused by Snakemake's executor: {error}") from error
+    return text
+
+
+class _Asked(dict):
+    """A job's resources, as the executor looks at them."""
+
+    __getattr__ = dict.__getitem__
 
 
 def cancel_jobs_of_earlier_runs(folder: Path) -> None:

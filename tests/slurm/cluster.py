@@ -55,9 +55,11 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
 RebootProgram=/bin/true
+Licenses=matlab:4
 GresTypes=gpu
 # More processors than there are, so that jobs run beside each other.
 SlurmdParameters=config_overrides
+NodeName=DEFAULT Features=fast,big
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=100000 Gres=gpu:fake:{gpus} State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES State=UP PriorityTier=1 GraceTime={grace}
 PartitionName=urgent Nodes={host} State=UP PriorityTier=10 PreemptMode=OFF

@@ -28,6 +28,13 @@ exit $status
 """
 
 
+# In place of sbatch: notes its arguments, a line each, and submits.
+SUBMITTER = """#!/bin/sh
+printf '%s\\n' "$@" >> {log}
+exec {sbatch} "$@"
+"""
+
+
 class Study(Checkout):
     """A checkout with a tiny study, and `rlvf` recorded."""
 
@@ -36,12 +43,16 @@ class Study(Checkout):
         return [json.loads(line) for line in (self.folder / "ran").read_text().splitlines()]
 
     def record(self, monkeypatch):
-        (self.folder / "bin").mkdir(exist_ok=True)
-        recorder = self.folder / "bin" / "rlvf"
-        log = self.folder / "ran"
-        recorder.write_text(RECORDER.format(rlvf=Path(sys.executable).with_name("rlvf"), log=log))
-        recorder.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{recorder.parent}:{os.environ['PATH']}")
+        rlvf, log = Path(sys.executable).with_name("rlvf"), self.folder / "ran"
+        self.put_before(monkeypatch, "rlvf", RECORDER.format(rlvf=rlvf, log=log))
+
+    def put_before(self, monkeypatch, name, script):
+        """Have a script run in place of a program."""
+        program = self.folder / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(script)
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
 
     def command(self, *arguments, more=()):
         files = ("config/mini.yaml", "study.yaml", *more)
@@ -117,6 +128,37 @@ def test_a_second_run_has_nothing_to_do(made):
     status, output = made.run("-n")
     assert status == 0
     assert "Nothing to be done" in output
+
+
+SITE = """
+qos: long
+constraint: fast
+gpu_constraint: "fast&big"
+sbatch: --mail-type=NONE --licenses='matlab:1'
+"""
+
+
+def test_jobs_ask_for_what_the_site_file_says(cluster, tmp_path, monkeypatch):
+    """QOSes are kept by the accounting, which this Slurm has not: it runs jobs that name one."""
+    study = Study(tmp_path / "study")
+    shutil.copy(STUDY, study.folder)
+    (study.folder / "site.yaml").write_text(SITE)
+    log = tmp_path / "submitted"
+    script = SUBMITTER.format(sbatch=shutil.which("sbatch"), log=log)
+    study.put_before(monkeypatch, "sbatch", script)
+    before = {job["job_id"] for job in cluster.jobs()}
+    results = Path("results/mini")
+    control = results / "rlvr/none/reference/seed0/samples.jsonl"
+    status, output = study.run(str(control), str(results / "models/mini-qwen3"))
+    assert status == 0, output
+    assert (study.folder / control).exists()
+    jobs = [job for job in cluster.jobs() if job["job_id"] not in before]
+    gpu, cpu = sorted(jobs, key=lambda job: "pretrain" not in job["comment"])
+    assert (gpu["job_state"], cpu["job_state"]) == ("COMPLETED", "COMPLETED")
+    assert (gpu["features"], cpu["features"]) == ("fast&big", "fast")
+    assert (gpu["licenses"], cpu["licenses"]) == ("matlab:1", "matlab:1")
+    words = log.read_text().splitlines()
+    assert words.count("--qos=long") == words.count("--mail-type=NONE") == 2
 
 
 # ---------------------------------------------------------------- interruptions

@@ -35,11 +35,31 @@ def table(checkout, name):
         return list(csv.DictReader(file))
 
 
-def test_paper_tables_and_figures_are_there_and_announced(made):
+def test_paper_tables_and_figures_are_there(made):
     assert (study(made) / "paper.pdf").read_bytes().startswith(b"%PDF")
     assert (study(made) / "figures" / "tradeoff.png").exists()
     assert (study(made) / "tables" / "pass_at_1.tex").exists()
-    assert "results/mini/rlvr/paper.pdf" in made.first_run.stdout + made.first_run.stderr
+
+
+def announced(done):
+    """The products of the study that a run's end says are to be read."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, _, after = done.stdout.partition("\nDone. To read:\n")
+    paths = [line.strip() for line in after.splitlines() if line.startswith("  ")]
+    return [path.removeprefix("results/mini/rlvr/") for path in paths]
+
+
+ALL_TO_READ = ["paper.pdf", "tables", "claims", "figures", "explorer.html"]
+
+
+def test_a_run_says_at_its_end_what_there_is_to_read_of_its_targets(made):
+    assert announced(made.first_run) == ALL_TO_READ
+    claims, control = study(made) / "claims", study(made) / "none/empty/seed0/samples.jsonl"
+    shutil.rmtree(claims)
+    assert announced(made.snakemake("results/mini/rlvr/claims", *FILES)) == ["claims"]
+    control.unlink()
+    assert announced(made.snakemake(*FILES, "--until", "measure")) == []
+    assert announced(made.snakemake(*FILES)) == ALL_TO_READ
 
 
 def test_what_every_job_used_is_shown_and_kept(made):

@@ -102,8 +102,8 @@ def test_gpus_are_asked_for_where_the_scale_says_so(checkout):
 
 def test_a_site_says_how_its_cluster_is_asked(checkout):
     (checkout.folder / "site.yaml").write_text(
-        "{account: lab, partition: cpu, gpu_partition: gpus, gpu: 'gpu:a100', sbatch: --qos=low,"
-        " gpu_sbatch: --constraint=nvlink, gpu_jobs: 3}"
+        "{account: lab, partition: cpu, gpu_partition: gpus, gpu: 'gpu:a100', qos: low,"
+        " gpu_constraint: nvlink, sbatch: --nice=5, gpu_jobs: 3}"
     )
     plan = checkout.snakemake("--profile", "slurm", "-n").stdout
     train, execute = (
@@ -113,14 +113,20 @@ def test_a_site_says_how_its_cluster_is_asked(checkout):
     assert "slurm_account=lab" in train and "slurm_account=lab" in execute
     assert "slurm_partition=gpus" in train and "slurm_partition=cpu" in execute
     assert "gres=gpu:a100:1" in train and not [asked for asked in train if "gpu=" in asked]
-    assert "slurm_extra=--constraint=nvlink --signal=TERM@300" in train
-    assert "slurm_extra=--qos=low" in execute
+    assert "qos=low" in train and "qos=low" in execute
+    assert "constraint=nvlink" in train and "constraint=nvlink" not in execute
+    assert "slurm_extra=--nice=5 --signal=TERM@300" in train and "slurm_extra=--nice=5" in execute
 
 
 def test_a_site_file_that_is_wrong_or_missing_is_named(checkout, monkeypatch):
     (checkout.folder / "site.yaml").write_text("acount: lab\n")
     done = checkout.snakemake("--profile", "slurm", "-n")
     assert "site.yaml: acount: there is no such key (allowed: account" in done.stderr
+    (checkout.folder / "site.yaml").write_text("gpu_sbatch: --constraint=a100\n")
+    done = checkout.snakemake("--profile", "slurm", "-n")
+    (line,) = [line for line in done.stderr.splitlines() if "site.yaml" in line]
+    assert line.startswith("site.yaml: gpu_sbatch: '--constraint'"), done.stderr
+    assert "Traceback" not in done.stderr
     monkeypatch.setenv("RLVF_SITE", "other.yaml")
     assert "other.yaml: cannot read" in checkout.snakemake("--profile", "slurm", "-n").stderr
 

@@ -268,8 +268,10 @@ def run_rlvf(*arguments):
     return subprocess.run(command, check=False).returncode
 
 
-def announce_products():
-    print("\nDone. To read:")
-    for study in CONFIG.studies:
-        for product in (PAPER, TABLES, CLAIMS, FIGURES, EXPLORER):
-            print(f"  {product.format(study=study)}")
+def announce_products(dag):
+    """Say what there is to read of what this run made or found up to date."""
+    planned = {path for job in dag.jobs for path in job.output}
+    to_read = expand((PAPER, TABLES, CLAIMS, FIGURES, EXPLORER), study=CONFIG.studies)
+    there = [path for path in to_read if path in planned and os.path.exists(path)]
+    if there:
+        print("\nDone. To read:", *there, sep="\n  ")
