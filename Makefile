@@ -13,6 +13,8 @@ INSTALLED := $(VENV)/.installed
 OPTIONS ?=
 CONFIG ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Packages are those of .venv and Snakemake's options those given here, whatever else a shell is set to.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS SNAKEMAKE_PROFILE
 
 .PHONY: help setup mini test check archive bench
 

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from rlvf import inherited
 from rlvf.benchmarks import BENCHMARKS
 from rlvf.checksums import note_of, verify_folder, write_note
 from rlvf.config import (
@@ -26,7 +27,7 @@ from rlvf.config import (
 from rlvf.errors import RlvfError
 from rlvf.extraction import code_of
 from rlvf.machine import cores
-from rlvf.models.environment import settle
+from rlvf.models import environment
 from rlvf.progress import Progress
 from rlvf.provenance.place import place_line
 from rlvf.records import (
@@ -52,7 +53,7 @@ _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one sub-command. Returns the exit status: 1 after one line that says what is wrong."""
-    _open_standard_streams()
+    inherited.settle()
     parser = _parser()
     options, further = parser.parse_known_args(arguments)
     if options.run is _why:  # they are Snakemake's, with or without -- before them
@@ -364,15 +365,6 @@ def _positive(number: type) -> Callable[[str], int | float]:
     return parse
 
 
-def _open_standard_streams() -> None:
-    """Where the caller has closed some (`2>&-`): else files and pipes would get their numbers, and
-    what is meant for the terminal would be written into them."""
-    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            os.open(os.devnull, os.O_RDWR)  # which gets the lowest number that is free
-            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
-
-
 def _count(text: str) -> int:
     """For argparse: a whole number, 0 or above."""
     value = int(text)
@@ -419,7 +411,7 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _pretrain(options: argparse.Namespace) -> None:
-    settle()
+    environment.settle()
     from rlvf.models.mini import pretrain
 
     pretrain(parse_settings(options.settings, PretrainSettings), options.out)
@@ -441,7 +433,7 @@ def _train(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, TrainSettings)
     tasks = _vetted_tasks(options.tasks)
     verify_folder(options.model)
-    settle()
+    environment.settle()
     from rlvf.verification import Verifier
 
     # Before torch is imported: the sandbox's processes must not descend from one that has it.
@@ -471,7 +463,7 @@ def _generate(options: argparse.Namespace) -> None:
     tasks = read_tasks(options.tasks)
     for folder in filter(None, [options.model, options.adapter]):
         verify_folder(folder)
-    settle()
+    environment.settle()
     from rlvf.generation import generate
 
     write_jsonl(options.out, generate(options.model, options.adapter, tasks, settings))

@@ -101,7 +101,9 @@ def cancel_jobs_of_earlier_runs(folder: Path) -> None:
 def _jobs_from(folder: Path) -> list[str]:
     """The numbers of the jobs that Snakemake submitted from the folder and that have not ended."""
     command = ["squeue", "--me", "--noheader", "--format=%A|%Z|%k"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    shown = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    ).stdout
     lines = (line.split("|", 2) for line in shown.splitlines() if line.count("|") >= 2)
     return [
         number
@@ -120,7 +122,11 @@ def requeue_if_preempted() -> None:
     if not job or not shutil.which("scontrol"):
         return
     shown = subprocess.run(
-        ["scontrol", "--oneliner", "show", "job", job], capture_output=True, text=True, check=False
+        ["scontrol", "--oneliner", "show", "job", job],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if re.search(r" PreemptTime=\d", shown.stdout):
         done = subprocess.run(["scontrol", "requeue", job], check=False)

@@ -67,7 +67,7 @@ def _check_complete(configs: Sequence[Path], options: Sequence[str], results: Pa
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--cores", "1"]
     command += ["--max-checksum-file-size", "1TB"]
     command += [*options, "--configfile", *map(str, configs)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     output = done.stdout + done.stderr
     if done.returncode != 0:
         raise RlvfError(f"{results}: Snakemake cannot plan: {output.strip().splitlines()[-1]}")

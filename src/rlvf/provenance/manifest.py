@@ -489,5 +489,10 @@ def commit() -> str | None:
     """The checkout's commit, marked where files differ from it; None without git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     with suppress(OSError):
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip() or None
+        return (
+            subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace"
+            ).stdout.strip()
+            or None
+        )
     return None

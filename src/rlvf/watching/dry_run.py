@@ -74,7 +74,7 @@ def dry_run(arguments: Sequence[str]) -> DryRun:
             [sys.executable, "-m", "snakemake", *options, *arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             check=False,
         )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -102,7 +102,7 @@ class EventFile:
 
     def __init__(self, folder: Path = RUNS):
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{datetime.now():%Y-%m-%dT%H%M%S.%f}.jsonl"
+        self.path = folder / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%f}.jsonl"
         self._file = open(self.path, "x", encoding="utf-8")  # noqa: SIM115
 
     def write(self, event: AnyEvent) -> None:

@@ -46,7 +46,7 @@ def slurm_jobs(*which: str) -> dict[str, SlurmJob]:
     command = ["squeue", "--noheader", "--states=all", f"--Format={fields}", *which]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=20, check=True
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=20, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return {}
