@@ -54,7 +54,7 @@ _SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 def main(arguments: list[str] | None = None) -> int:
     """Run one sub-command. Returns the exit status: 1 after one line that says what is wrong."""
     inherited.settle()
-    parser = _parser()
+    parser = command_line()
     options, further = parser.parse_known_args(arguments)
     if options.run is _why:  # they are Snakemake's, with or without -- before them
         options.snakemake = further[1:] if further[:1] == ["--"] else further
@@ -82,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """All sub-commands with their options."""
     parser = argparse.ArgumentParser(
         prog="rlvf",
         description="Reinforcement learning from verification feedback: the stages of the "

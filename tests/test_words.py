@@ -1,0 +1,507 @@
+"""What README, docs, comments and messages name is there, and their examples do what they say.
+
+A command in a block must parse as it stands, by the parser of the program that it calls; one within
+a sentence may be shortened. What cannot be tried is listed, with the reason.
+"""
+
+import ast
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from snakemake.cli import parse_args
+
+from rlvf.benchmarks.minimbpp import Settings, load
+from rlvf.cli import command_line
+from rlvf.config import Config
+from rlvf.records import read_tasks
+from rlvf.settings import SandboxSettings
+from tests.conftest import REPOSITORY
+from tests.workflow.conftest import Checkout, planned
+
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in REPOSITORY.glob("docs/*.md"))]
+# Where else commands are named, in comments and messages.
+OTHERS = [
+    *(
+        "Makefile",
+        "Snakefile",
+        "config.yaml",
+        "config/mini.yaml",
+        "workflow",
+        "containers/rlvf.def",
+    ),
+    *("src", "paper", "benchmarks", "tests/conftest.py"),
+]
+# Blocks without commands, by their first words.
+NO_COMMANDS = {
+    "trainer, rlvf execute": "a drawing",
+    "rewards.components.ruff.cap:": "what rlvf why prints; tests/workflow/test_invalidation.py",
+}
+# Programs that are not ours: that they are called rightly can be tried where they are only.
+NOT_OURS = {
+    "apt": "needs Debian and root",
+    "apptainer": "docs/containers.md says with which version it was tried",
+    "export": "the shell's",
+    "source": "the shell's",
+    "hf": "asks for a token",
+    "tar": "needs an archive; tests/workflow/test_archive.py unpacks one",
+}
+# Paths neither in the repository nor products of the workflow's rules: where they come from.
+MADE_BY = {
+    ".venv/": "Makefile",
+    "cache/": "config.yaml",
+    "site.yaml": "workflow/rules/common.smk",
+    ".snakemake/rlvf/": "src/rlvf/watching/events.py",
+    "checksums.json": "src/rlvf/checksums.py",
+    "cell.json": "src/rlvf/training/grpo.py",
+    # Where rules put what is no product of a study at mini scale.
+    "logs/": "workflow/rules/common.smk",
+    "benchmarks/": "workflow/rules/common.smk",
+    "fetched/": "workflow/rules/common.smk",
+    "usage.md": "src/rlvf/analysis/usage.py",
+    "usage.csv": "src/rlvf/analysis/usage.py",
+    "ro-crate-metadata.json": "src/rlvf/provenance/manifest.py",
+    "workflow/": "src/rlvf/provenance/manifest.py",
+    "mbpp.jsonl": "src/rlvf/benchmarks/mbpp.py",
+    "/etc/subuid": "the system",
+    "/etc/subgid": "the system",
+    "/tmp": "the system",
+}
+
+
+class Place(NamedTuple):
+    """A piece of text and where it stands."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {' '.join(self.text.split())[:70]}"
+
+
+class Block(NamedTuple):
+    place: Place
+    language: str
+    # What stands before it, from the page's start.
+    before: str
+
+
+@cache
+def text_of(file: str) -> str:
+    return (REPOSITORY / file).read_text(encoding="utf-8")
+
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+
+
+def blocks() -> Iterator[Block]:
+    for file in PAGES:
+        for found in FENCE.finditer(text_of(file)):
+            before = text_of(file)[: found.start()]
+            place = Place(file, before.count("\n") + 2, found[2])
+            yield Block(place, found[1], before)
+
+
+def spans(file: str, pattern: str = "`([^`]+)`") -> Iterator[Place]:
+    """The pieces of code within a page's sentences."""
+    text = FENCE.sub(lambda block: "\n" * block[0].count("\n"), text_of(file))
+    for found in re.finditer(pattern, text):
+        yield Place(file, text.count("\n", 0, found.start()) + 1, found[1])
+
+
+def commands_of(block: Block) -> Iterator[Place]:
+    """Its commands, each on its line and, within quotes, those that follow."""
+    command, start = "", 0
+    for number, line in enumerate(block.place.text.splitlines(), block.place.line):
+        start = start if command else number
+        command += line + "\n"
+        try:
+            words = shlex.split(command, comments=True)
+        except ValueError:  # a quotation goes on
+            continue
+        if words:
+            yield Place(block.place.file, start, command)
+        command = ""
+    assert not command, f"{block.place}: a quotation is not closed"
+
+
+def of_language(*languages: str) -> list[Block]:
+    return [
+        block
+        for block in blocks()
+        if block.language in languages
+        and not any(block.place.text.startswith(words) for words in NO_COMMANDS)
+    ]
+
+
+IN_BLOCKS = [command for block in of_language("", "sh") for command in commands_of(block)]
+PROGRAMS = {"rlvf", "snakemake", "make", "cp", "python", *NOT_OURS}
+
+
+def without_variables(words: list[str]) -> list[str]:
+    return words[next((n for n, word in enumerate(words) if not re.match(r"[A-Z_]+=", word)), 0) :]
+
+
+def in_sentences() -> Iterator[Place]:
+    for file in PAGES:
+        for span in spans(file):
+            words = without_variables(span.text.split())
+            if len(words) > 1 and words[0] in PROGRAMS:
+                yield span
+
+
+def in_sources() -> Iterator[Place]:
+    """Commands between back quotes in comments, docstrings and messages."""
+    programs = "|".join(PROGRAMS - {"source", "python"}) + "|python -m"
+    for name in OTHERS:
+        root = REPOSITORY / name
+        for path in [root] if root.is_file() else sorted(root.rglob("*")):
+            if (
+                path.suffix in {".py", ".smk", ".yaml", ".typ", ".def", ".rst", ".md"}
+                or root == path
+            ):
+                yield from spans(str(path.relative_to(REPOSITORY)), f"`((?:{programs}) [^`\n]+)`")
+
+
+# ---------------------------------------------------------------- commands
+
+
+@cache
+def stages():
+    (found,) = (action for action in command_line()._actions if action.dest == "stage")
+    return found.choices
+
+
+def check_rlvf(words: list[str], whole: bool) -> None:
+    if words[0].startswith("-"):
+        command_line()._option_string_actions[words[0]]
+        return
+    assert words[0] in stages(), f"there is no stage {words[0]!r}"
+    if words[0] == "why":
+        check_snakemake(words[1:], whole)
+    elif whole:
+        command_line().parse_args(words)
+    else:
+        known = stages()[words[0]]._option_string_actions
+        unknown = {word for word in words if word.startswith("--") and word not in known}
+        assert not unknown, f"rlvf {words[0]} has no {unknown}"
+
+
+@cache
+def rules() -> set[str]:
+    files = ["Snakefile", *(f"workflow/rules/{path.name}" for path in RULES.glob("*.smk"))]
+    return {name for file in files for name in re.findall(r"^rule (\w+):", text_of(file), re.M)}
+
+
+RULES = REPOSITORY / "workflow" / "rules"
+
+
+def check_snakemake(words: list[str], whole: bool) -> None:
+    parse_args([])  # plugins register their options
+    _, options = parse_args([word for word in words if word != "..."])
+    names = {*options.targets, *options.until, *options.omit_from}
+    unknown = {name for name in names - rules() if not name.isupper()}  # that stands for any
+    assert not unknown, f"there is no rule {unknown}"
+    files = [Path(file) for file in options.configfile or []]
+    assert all(file.exists() for file in files), f"there is no {files}"
+
+
+def check_make(words: list[str], whole: bool) -> None:
+    done = subprocess.run(
+        ["make", "--dry-run", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def check_cp(words: list[str], whole: bool) -> None:
+    assert Path(words[0]).exists()
+
+
+def check_python(words: list[str], whole: bool) -> None:
+    assert words[0] == "-m" and (REPOSITORY / words[1] / "__main__.py").exists()
+
+
+def check(command: Place, whole: bool) -> None:
+    text = command.text.rstrip(". ") if not whole else command.text
+    program, *words = without_variables(shlex.split(text, comments=True))
+    if program in NOT_OURS:
+        return
+    checks = {"rlvf": check_rlvf, "snakemake": check_snakemake, "make": check_make}
+    checks |= {"cp": check_cp, "python": check_python}
+    assert program in checks, f"{command}: who tries {program!r}?"
+    try:
+        checks[program](words, whole)
+    except (AssertionError, KeyError) as error:
+        pytest.fail(f"{command}\n{error}")
+    except SystemExit as ended:  # --version ends with 0; what is wrong is on standard error
+        if ended.code:
+            pytest.fail(f"{command}\ncannot be called so")
+
+
+@pytest.fixture(autouse=True)
+def _in_the_repository(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+
+
+@pytest.mark.parametrize("command", IN_BLOCKS, ids=str)
+def test_a_command_in_a_block_can_be_called_as_it_stands(command):
+    check(command, whole=True)
+
+
+@pytest.mark.parametrize("command", list(in_sentences()), ids=str)
+def test_a_command_in_a_sentence_exists(command):
+    check(command, whole=False)
+
+
+def test_commands_in_comments_and_messages_exist():
+    found = list(in_sources())
+    assert len(found) > 30
+    for command in found:
+        check(command, whole=False)
+
+
+# What follows `rlvf` in a message where it is not a stage.
+NO_STAGES = {"in"}
+
+
+def test_messages_name_stages_that_exist():
+    for path in sorted((REPOSITORY / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                for stage in re.findall(r"\brlvf ([a-z]+)\b", node.value):
+                    where = f"{path}:{node.lineno}: rlvf {stage}"
+                    assert stage in {*stages(), *NO_STAGES}, where
+
+
+def test_only_what_needs_a_network_is_fetched_as_the_readme_says(tmp_path):
+    (words,) = (shlex.split(one.text, comments=True) for one in IN_BLOCKS if "--until" in one.text)
+    jobs = planned(Checkout(tmp_path).snakemake(*words[1:], "-n"))
+    assert jobs.keys() == {"fetch_model", "fetch_benchmark", "total"}
+
+
+def test_the_commands_by_hand_check_completions(mbpp_path, tmp_path):
+    """As the README has them, but for fetching: a copy of the data is there."""
+    (block,) = (block for block in of_language("") if "rlvf fetch" in block.place.text)
+    (tmp_path / "mbpp").symlink_to(mbpp_path)
+    fetch, tasks, *rest = (shlex.split(command.text) for command in commands_of(block))
+    assert fetch[:2] == ["rlvf", "fetch"]
+
+    def run(words):
+        command = [sys.executable, "-m", "rlvf.cli", *words[1:]]
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
+
+    run(tasks)
+    task = read_tasks(tmp_path / "tasks.jsonl")[0]
+    row = {"task_id": task.task_id, "sample_id": 0, "completion": task.reference}
+    (tmp_path / "completions.jsonl").write_text(json.dumps(row))
+    for words in rest:
+        run(words)
+    assert '"verdict":"passed"' in (tmp_path / "executions.jsonl").read_text()
+    assert '"diagnostics"' in (tmp_path / "ruff.jsonl").read_text()
+
+
+# ---------------------------------------------------------------- examples in Python and YAML
+
+
+def written_to(block: Block) -> str | None:
+    """The file that the sentence before a block tells to write it to."""
+    named = re.search(r"`(src/[\w/]+\.py)`:\s*$", block.before)
+    return named and named[1]
+
+
+class Examples:
+    """A copy of the code with the files that pages tell to write."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        shutil.copytree(REPOSITORY / "src", folder / "src")
+        self.programs = []
+        for block in of_language("python"):
+            if written := written_to(block):
+                (folder / written).write_text(block.place.text)
+            else:
+                self.programs.append(block)
+
+    def run(self, *arguments) -> str:
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(self.folder / "src")},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def plan(self, *layers: str) -> str:
+        """`rlvf plan` of the paper scale with these texts laid over it."""
+        files = [REPOSITORY / "config.yaml"]
+        for number, layer in enumerate(layers):
+            files.append(self.folder / f"layer{number}.yaml")
+            files[-1].write_text(layer)
+        return self.run("-m", "rlvf.cli", "plan", "--config", *files)
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    return Examples(tmp_path_factory.mktemp("examples"))
+
+
+def trainings(plan: str) -> int:
+    return sum(int(n) for n in re.findall(r"^\| train .*?modelled \| +(\d+)", plan, re.M))
+
+
+# By the first key below the section: what is laid over it so that it counts, and how many trainings
+# there are then, of 36.
+USES = {
+    "mixes": ("", 2 * 2 * 4 * 4),
+    "smollm2-360m": ("studies: {rlvr: {models: [qwen3-0.6b, smollm2-360m]}}", 2 * 6 * 3),
+    "components": ("studies: {rlvr: {rewards: [tests, brief]}}", 2 * 2 * 2 * 3),
+}
+
+
+@pytest.mark.parametrize("block", of_language("yaml"), ids=lambda block: str(block.place))
+def test_a_piece_of_configuration_can_be_laid_over_config_yaml(block, examples):
+    section = next(iter(yaml.safe_load(block.place.text).values()))
+    more, expected = USES[next(iter(section))]
+    plan = examples.plan(block.place.text, *filter(None, [more]))
+    assert trainings(plan) == expected, plan
+
+
+def test_the_component_of_the_readme_rewards_short_answers(examples):
+    program = (
+        "from types import SimpleNamespace as Verified;"
+        "from rlvf.rewards import COMPONENTS, component_rewards;"
+        "parts = {'brevity': COMPONENTS['brevity'].Settings(kind='brevity', characters=400)};"
+        "print([component_rewards(Verified(completion='x' * n, execution=None), parts)['brevity']"
+        " for n in (0, 100, 500)])"
+    )
+    assert examples.run("-c", program) == "[1.0, 0.75, 0.0]\n"
+
+
+def test_programs_in_the_docs_run(examples):
+    tasks = load(Settings(), "test")[:3]
+    rows = [(task.model_dump_json(), task.reference) for task in tasks]
+    work = (
+        "from rlvf.records import Task\n"
+        f"work = [(Task.model_validate_json(task), code) for task, code in {rows!r}]\n"
+    )
+    (program,) = examples.programs
+    assert examples.run("-c", work + program.place.text) == "passed \n" * 3
+
+
+def test_the_override_in_the_comments_of_the_configuration_is_one():
+    text = text_of("config.yaml")
+    comment = re.search(r"for instance\n((?: +# .*\n)+)", text)[1]
+    overrides = yaml.safe_load(re.sub(r"^ +# ", "", comment, flags=re.M))
+    raw = yaml.safe_load(text)
+    raw["studies"]["rlvr"]["overrides"] = overrides
+    config = Config.model_validate(raw)
+    rates = {
+        cell.algorithm: config.train_settings(cell).training.learning_rate
+        for cell in config.cells("rlvr")
+        if cell.trained
+    }
+    assert rates["gspo"] == overrides[0]["training"]["learning_rate"] != rates["grpo"]
+
+
+# ---------------------------------------------------------------- keys, numbers, paths, links
+
+
+def in_pages(pattern: str) -> list[Place]:
+    return [span for file in PAGES for span in spans(file) if re.fullmatch(pattern, span.text)]
+
+
+SECTIONS = "|".join(Config.model_fields)
+
+
+@pytest.mark.parametrize("key", in_pages(rf"(?:{SECTIONS})(?:\.[\w-]+)+"), ids=str)
+def test_a_key_of_the_configuration_exists(key, paper_config):
+    if key.text.endswith((".yaml", ".py")):
+        return
+    value = paper_config.model_dump()
+    for part in key.text.split("."):
+        assert part in value, f"{key}: there is no {part!r}"
+        value = value[part]
+
+
+def test_the_limits_in_the_docs_are_those_of_the_sandbox():
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([\d.]+) \|$", text_of("docs/sandbox.md"), re.M)
+    numbers = {k: v for k, v in SandboxSettings() if isinstance(v, int | float)}
+    assert {name: float(value) for name, value in rows} == numbers
+
+
+def test_the_readme_counts_what_a_mini_run_leaves(mini_config):
+    cells = list(mini_config.cells("rlvr"))
+    counted = re.search(r"(\d+) models, (\d+) adapters, (\d+) sets", text_of("README.md"))
+    assert [int(number) for number in counted.groups()] == [
+        sum(model.kind == "mini" for model in mini_config.models.values()),
+        sum(cell.trained for cell in cells),
+        sum(len(mini_config.decodings_of(cell)) for cell in cells),
+    ]
+
+
+@pytest.fixture(scope="module")
+def products(tmp_path_factory):
+    """What the rules make at mini scale, as Snakemake plans it."""
+    checkout = Checkout(tmp_path_factory.mktemp("products"))
+    done = checkout.snakemake("--profile", "mini", "--summary")
+    assert done.returncode == 0, done.stderr
+    return {line.split("\t")[0] for line in done.stdout.splitlines() if "\t" in line}
+
+
+# A name with a folder or an ending; not what is a placeholder, a number or a call.
+PATHS = r"[\w.~/-]*(?:/[\w.-]*|\.(?:md|py|smk|yaml|json|jsonl|csv|pdf|html|def|cff|typ|lock|sif))"
+PLACEHOLDERS = r"MODEL|POLICY|N\b|DECODING|STUDY"
+
+
+def test_paths_exist_or_are_made(products):
+    made = {"/".join(path.split("/")[:n]) for path in products for n in range(1, 9)}
+    made |= {written_to(block) for block in of_language("python")} - {None}
+    for span in in_pages(PATHS):
+        # The mini scale stands for both.
+        path = span.text.replace("results/rlvr/", "results/mini/rlvr/")
+        if any(path.endswith(name) for name in MADE_BY) or re.search("DEFINITION", path):
+            continue
+        roots = (REPOSITORY, REPOSITORY / "src" / "rlvf")
+        if any((root / path).exists() for root in roots):
+            continue
+        pattern = re.sub(PLACEHOLDERS, r"[^/]+", path.strip("/.").replace(".", r"\."))
+        ours = [one for one in made if re.search(rf"(^|/){pattern}$", one)]
+        assert ours, f"{span}: no such path"
+    for path, maker in MADE_BY.items():
+        if maker != "the system":
+            assert Path(path).name in text_of(maker), f"{maker} does not name {path}"
+
+
+def anchors(file: str) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", FENCE.sub("", text_of(file)), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def links() -> Iterator[Place]:
+    for file in PAGES:
+        yield from spans(file, r"\]\(([^)\s]+)\)")
+
+
+@pytest.mark.parametrize("link", list(links()), ids=str)
+def test_a_link_leads_somewhere(link):
+    if link.text.startswith("https://"):
+        return
+    path, _, anchor = link.text.partition("#")
+    file = (REPOSITORY / link.file).parent / path if path else REPOSITORY / link.file
+    assert file.exists(), link
+    if anchor:
+        assert anchor in anchors(os.path.relpath(file, REPOSITORY)), link
