@@ -13,8 +13,8 @@ INSTALLED := $(VENV)/.installed
 OPTIONS ?=
 CONFIG ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# Packages are those of .venv and Snakemake's options those given here, whatever else a shell is set to.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS SNAKEMAKE_PROFILE
+# What a shell may have set for other programs and would change how these run.
+unexport PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS SNAKEMAKE_PROFILE
 
 .PHONY: help setup mini test check archive bench
 

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -271,6 +272,14 @@ def test_commands_in_comments_and_messages_exist():
         check(command, whole=False)
 
 
+def test_makes_help_names_targets():
+    done = subprocess.run(["make"], capture_output=True, text=True, check=True)
+    targets = set(re.findall(r"\bmake (\w+)", done.stdout))
+    assert {"mini", "test"} < targets
+    for target in targets:
+        check_make([target], whole=True)
+
+
 # What follows `rlvf` in a message where it is not a stage.
 NO_STAGES = {"in"}
 
@@ -484,6 +493,13 @@ def test_paths_exist_or_are_made(products):
     for path, maker in MADE_BY.items():
         if maker != "the system":
             assert Path(path).name in text_of(maker), f"{maker} does not name {path}"
+
+
+def test_the_citation_is_of_this_version():
+    cited = yaml.safe_load(text_of("CITATION.cff"))
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    assert cited["title"].startswith(f"{project['name']}: ")
 
 
 def anchors(file: str) -> set[str]:

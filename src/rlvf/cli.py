@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"rlvf {options.stage}: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as stop:
-        left = str(stop) or "nothing was written"
+        left = str(stop) or "no half-written file is left"
         print(f"rlvf {options.stage}: interrupted; {left}", file=sys.stderr)
         return 130
     return 0
@@ -454,6 +454,10 @@ def _train(options: argparse.Namespace) -> None:
             ) as checkpoints:
                 try:
                     train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
+                except KeyboardInterrupt as error:
+                    latest = checkpoints.latest()
+                    left = f"goes on from {latest}" if latest else "starts anew: no checkpoint yet"
+                    raise KeyboardInterrupt(f"the same command {left}") from error
                 finally:
                     if stop:
                         requeue_if_preempted()

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -220,10 +221,14 @@ def test_the_same_command_goes_on_after_signals_and_sudden_death(command, tmp_pa
     with command(tmp_path / "undisturbed") as process:
         assert process.wait() == 0, process.stderr.read()
     out = tmp_path / "out"
-    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1):
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1, signal.SIGINT):
         status, errors = interrupt(command, out, number)
         if number == signal.SIGKILL:
             assert status == -signal.SIGKILL
+        elif number == signal.SIGINT:
+            assert status == 130
+            assert "interrupted; the same command goes on from" in errors.splitlines()[-1]
+            assert Path(errors.split()[-1]).is_dir()
         else:
             assert status == 1
             assert f"stopped by {number.name} after step" in errors.splitlines()[-1]

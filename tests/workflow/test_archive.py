@@ -1,6 +1,7 @@
 """Results that go on elsewhere: packed in one checkout, unpacked in a fresh one at another path."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -84,6 +85,8 @@ def test_incomplete_results_are_refused(copy):
     done = archive(copy)
     assert done.returncode != 0
     assert "results/mini: is not complete, or out of date" in done.stderr
+    advice = shlex.split(done.stderr.partition("To see what it would do: ")[2])
+    assert advice[0] == "snakemake" and planned(copy.snakemake(*advice[1:]))["measure"] == 1
     assert not list(copy.folder.glob("*.tar.gz"))
 
 

@@ -6,6 +6,7 @@ paper's source) is in the clone. The cache stays behind: what a job needs of it 
 """
 
 import gzip
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -74,8 +75,7 @@ def _check_complete(configs: Sequence[Path], options: Sequence[str], results: Pa
     if _UP_TO_DATE not in output:
         raise RlvfError(
             f"{results}: is not complete, or out of date with the code and configuration here; run "
-            "Snakemake to its end first. To see what it would do: snakemake -n --configfile "
-            f"{' '.join(map(str, configs))}"
+            f"Snakemake to its end first. To see what it would do: {shlex.join(command[2:])}"
         )
 
 
