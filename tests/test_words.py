@@ -436,14 +436,33 @@ def in_pages(pattern: str) -> list[Place]:
 SECTIONS = "|".join(Config.model_fields)
 
 
-@pytest.mark.parametrize("key", in_pages(rf"(?:{SECTIONS})(?:\.[\w-]+)+"), ids=str)
+@pytest.mark.parametrize("key", in_pages(rf"(?:{SECTIONS})(?:\.[\w-]+)+(?:: \w+)?"), ids=str)
 def test_a_key_of_the_configuration_exists(key, paper_config):
     if key.text.endswith((".yaml", ".py")):
         return
     value = paper_config.model_dump()
-    for part in key.text.split("."):
+    for part in key.text.partition(":")[0].split("."):
         assert part in value, f"{key}: there is no {part!r}"
         value = value[part]
+
+
+@pytest.mark.parametrize("setting", in_pages(r"\w+: \[[\w, -]+\]"), ids=str)
+def test_a_setting_in_a_sentence_is_one(setting):
+    ((key, _),) = (raw := yaml.safe_load(setting.text)).items()
+    if key in SandboxSettings.model_fields:
+        SandboxSettings.model_validate(raw)
+    else:
+        assert setting.text in text_of("workflow/profiles/mini/config.yaml")
+
+
+@pytest.mark.parametrize("name", in_pages("[a-z]+(?:_[a-z]+)+"), ids=str)
+def test_a_name_of_several_words_is_used(name):
+    """Keys, fields, verdicts and rules that a page names."""
+    files = [
+        *("config.yaml", "workflow/rules/common.smk", "workflow/site.example.yaml"),
+        *(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "src").rglob("*.py")),
+    ]
+    assert any(re.search(rf"\b{name.text}\b", text_of(file)) for file in files), name
 
 
 def test_the_limits_in_the_docs_are_those_of_the_sandbox():
