@@ -19,13 +19,15 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 _KEPT = {"PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES"}
 _KEPT |= {"CI", "VIRTUAL_ENV", "PYTHONPATH"}
 _KEPT_PREFIXES = ("PYTEST_", "RLVF_")
+# Python ignores them itself, but not in the programs that it starts.
+_PYTHON_IGNORES = {signal.SIGPIPE, signal.SIGXFSZ}
 
 
 def _inherit_nothing_else() -> None:
     """Signals as a shell gives them to a program in its foreground (nohup, cron and others hand on
     ignored and blocked ones), the usual rights of new files, and few variables."""
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        if signal.getsignal(number) is signal.SIG_IGN and number not in _PYTHON_IGNORES:
+    for number in signal.valid_signals() - _PYTHON_IGNORES:
+        if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -35,9 +37,6 @@ def _inherit_nothing_else() -> None:
             del os.environ[name]
     os.environ["LC_ALL"] = "C.UTF-8"
 
-
-# It does so for itself; programs that it starts get them back.
-_PYTHON_IGNORES = {signal.SIGPIPE, signal.SIGXFSZ}
 
 # When this is imported, in each of pytest's processes: before all tests and fixtures.
 _inherit_nothing_else()
