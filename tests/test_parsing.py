@@ -88,7 +88,6 @@ DOES_NOT = {
     "cut escape": F + "y = '\\x1'\n",
     "curly quotes": F + "y = “a”\n",
     "non-breaking space": F + "y =\u00a01\n",
-    "second byte order mark": "\ufeff\ufeff" + F,
     "byte order mark within": F + "\ufeffy = 1\n",
     "zero byte": F + "y = '\0'\n",
     "longer decimal number": F + "y = " + "1" * 4301 + "\n",

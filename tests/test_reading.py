@@ -79,8 +79,6 @@ def test_anchors_and_merge_keys_are_taken(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "must hold keys and values"),
-        (b"# nothing\n", "must hold keys and values"),
         (b"- a\n", "must hold keys and values"),
         (b"a: 1\n---\na: 2\n", ":2: not valid YAML: .*another document"),
         (b"a:\n\tb: 1\n", r":2: not valid YAML: .*'\\t'"),

@@ -62,9 +62,11 @@ MADE_BY = {
     ".venv/": "Makefile",
     "cache/": "config.yaml",
     "site.yaml": "workflow/rules/common.smk",
+    ".snakemake/": "workflow/rules/common.smk",
     ".snakemake/rlvf/": "src/rlvf/watching/events.py",
     "checksums.json": "src/rlvf/checksums.py",
     "cell.json": "src/rlvf/training/grpo.py",
+    "base.json": "src/rlvf/models/adapters.py",
     # Where rules put what is no product of a study at mini scale.
     "logs/": "workflow/rules/common.smk",
     "benchmarks/": "workflow/rules/common.smk",

@@ -278,16 +278,10 @@ def test_a_slow_machine_has_more_seconds_for_a_decision(monkeypatch):
 # ---------------------------------------------------------------- known answers
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"memory_mb": 16}, "should be passed is "),
-        ({"timeout": 1e-6}, r"should be passed is timeout .*\"timeout\":1e-6"),
-    ],
-)
-def test_nothing_starts_where_a_right_answer_does_not_pass(settings, said):
+def test_nothing_starts_where_a_right_answer_does_not_pass():
+    said = r"should be passed is .*\"memory_mb\":16"
     with pytest.raises(RlvfError, match=said) as error:
-        Sandbox(SandboxSettings(**settings), workers=1)
+        Sandbox(SandboxSettings(memory_mb=16), workers=1)
     assert "\n" not in str(error.value)
 
 

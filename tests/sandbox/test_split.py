@@ -220,7 +220,7 @@ def texts(value, depth=6):
 def f(x):
     frame, seen = sys._getframe().f_back, False
     while frame:
-        seen = seen or any(str(189764218644 + 1) in text for text in texts(frame.f_locals))
+        seen = seen or any("".join(["189764", "218645"]) in text for text in texts(frame.f_locals))
         frame = frame.f_back
     print(seen)
 """

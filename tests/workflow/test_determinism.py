@@ -29,7 +29,7 @@ RUNS = {
 
 # What may differ: what a run took, and the paper, which states it.
 TIMES = ("executions-times.jsonl", "train-times.jsonl")
-COST = ("cost.csv", "cost.json", "cost.md", "cost.html", "cost.tex")
+COST = ("cost.csv", "cost.json", "cost.md", "cost.html", "cost.tex", "cost.checksums.json")
 MAY_DIFFER = {*TIMES, *COST, "paper.pdf"}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rlvf.checksums import note_of
 from rlvf.config import TrainSettings
 from rlvf.records import Sample, TrainingStep, read_jsonl
 from rlvf.settings import parse_settings
@@ -59,6 +60,7 @@ def test_a_run_says_at_its_end_what_there_is_to_read_of_its_targets(made):
     assert announced(made.snakemake("results/mini/rlvr/claims", *FILES)) == ["claims"]
     control.unlink()
     assert announced(made.snakemake(*FILES, "--until", "measure")) == []
+    (study(made) / "paper.pdf").unlink()
     assert announced(made.snakemake(*FILES)) == ALL_TO_READ
 
 
@@ -104,17 +106,16 @@ def test_every_file_under_the_study_is_in_its_place(made):
     """No temporary file, no checkpoint, nothing that no rule makes."""
     assert not [path for path in study(made).rglob(".*") if path.name != ".snakemake_timestamp"]
     names = {path.name for path in study(made).iterdir()}
+    folders = {"tables", "claims", "figures", "cost"}
     assert names == {
         "mini-llama",
         "mini-qwen3",
         "none",
         "tasks",
-        "tables",
-        "claims",
-        "figures",
-        "cost",
         "explorer.html",
         "paper.pdf",
+        *folders,
+        *map(note_of, folders),
     }
 
 

@@ -112,7 +112,7 @@ CHANGES = [
     ("docstring", code("lint.py", "none where there is no code.", "or none."), Counter()),
     (
         "layout",
-        code("lint.py", "    if not files:", "    if (\n        not files\n    ):"),
+        code("lint.py", "    if not numbers:\n", "    if (\n        not numbers\n    ):\n"),
         Counter(),
     ),
     ("help", code("cli.py", '"Check completions with Ruff."', '"Run Ruff."'), Counter()),
@@ -128,7 +128,7 @@ CHANGES = [
     ("reward by Ruff", code("rewards/ruff.py", "return 0.0", "return 0.1"), trained(2)),
     ("training", code("training/grpo.py", "num_iterations=1", "num_iterations=2"), trained(4)),
     ("checkpoints", code("training/checkpoints.py", "return max(", "return min("), trained(4)),
-    ("generation", code("generation.py", "do_sample=bool(sampling)", "do_sample=True"), bases(6)),
+    ("generation", code("generation.py", '"do_sample": False', '"do_sample": True'), bases(6)),
     ("prompt", code("prompts.py", '"these tests"', '"those tests"'), PRETRAINED),
     (
         "extraction",
@@ -148,10 +148,10 @@ CHANGES = [
     ),
     ("a new benchmark", new_kind("benchmarks", "mbpp"), Counter()),
     ("a new reward component", new_kind("rewards", "ruff"), Counter()),
-    ("measures", code("analysis/hacking.py", "Null bytes", "Zero bytes"), Counter()),
+    ("measures", code("analysis/hacking.py", "honest mistake", "innocent mistake"), Counter()),
     (
         "measure",
-        code("analysis/measures.py", "tree is not None and task", "bool(tree) and task"),
+        code("analysis/measures.py", "parsed is not None and parsed", "bool(parsed) and parsed"),
         MEASURED,
     ),
     (

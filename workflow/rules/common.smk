@@ -133,7 +133,9 @@ def cell_of(names):
 
 def tasks_stamps(study):
     kind = CONFIG.benchmarks[CONFIG.studies[study].benchmark].kind
-    return stamps("tasks", kinds=(f"rlvf.benchmarks.{kind}",))
+    # Which tests are refused changes no task.
+    unused = ("rlvf.sandbox.vetting",)
+    return stamps("tasks", kinds=(f"rlvf.benchmarks.{kind}",), unused=unused)
 
 
 def training_stamps(wildcards):
