@@ -13,7 +13,6 @@ on standard error and has that one finding; the others keep theirs.
 import io
 import json
 import math
-import os
 import resource
 import signal
 import subprocess
@@ -25,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rlvf.errors import RlvfError
+from rlvf.machine import cores
 from rlvf.parsing import SyntaxProblem, parse
 from rlvf.records import SEVERITIES, Diagnostic, LintReport, Severity
 from rlvf.settings import LintSettings
@@ -209,7 +209,7 @@ def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[
         *(f"--ignore={rule}" for rule in settings.ignore),
         "@files.txt",
     ]
-    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+    threads = min(_MOST_THREADS, cores())
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
     needed = threads * _STACK_BYTES + _ADDRESSES
     if allowed != resource.RLIM_INFINITY and allowed < needed:  # else it would hang

@@ -284,7 +284,6 @@ class Sandbox:
             "timeout_wall": settings.timeout * settings.wall_factor,
             "total": settings.total_timeout,
             "total_wall": settings.total_timeout * settings.wall_factor,
-            "memory": settings.memory_mb << 20,
         }
         runs = [
             {

@@ -78,10 +78,9 @@ _MAX_TEXT = 1 << 16
 
 
 class Start(typing.NamedTuple):
-    """What the server says of one run: `memory` in bytes, `cpu` in seconds; `writing`: the ends of
-    pipes for stdout, stderr, results; whether there are `more` runs of this candidate."""
+    """What the server says of one run: `cpu` in seconds; `writing`: the ends of pipes for stdout,
+    stderr, results; whether there are `more` runs of this candidate."""
 
-    memory: int
     cpu: int
     writing: tuple[int, int, int]
     more: bool
@@ -97,7 +96,7 @@ def main(jobs: int, limits: isolation.Limits, start: Start) -> typing.NoReturn:
         _take_descriptors((_stdin(job["stdin"]), *start.writing))
         results = RESULTS
         # The last place where no line of the candidate has been looked at.
-        limits.confine(start.memory, start.cpu)
+        limits.confine(start.cpu)
         wire.write(results, wire.frame(b""))
     except BaseException as error:
         try:

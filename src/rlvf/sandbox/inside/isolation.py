@@ -13,9 +13,13 @@ Once for a server, before it reads any untrusted code (`enter`):
     account     not root: a server started by root takes a user number that nobody else has
     seccomp     the system calls that rlvf.sandbox.syscalls allows, and no others
 
-For each candidate (`confine`):
+Once for a server, when it has all that it needs (`Limits.take`):
 
-    rlimits     memory, processor time, size of files, open files, threads, stack, no core
+    rlimits     memory, size of files, open files, threads, stack, no core
+
+For each candidate (`Limits.confine`):
+
+    rlimits     processor time
     seccomp     also what the server alone needs: to make and end processes, to set limits
 
 Each layer is probed by taking it. Numbers are those of the kernel's headers, equal on every
@@ -153,20 +157,24 @@ class Limits:
                 )
         return None
 
-    def confine(self, memory: int, cpu: int) -> None:
-        """Confine this process: `memory` in bytes, `cpu` in whole seconds of processor time."""
-        cpu += round(time.process_time())
+    def take(self) -> None:
+        """Set, for this process and all that it forks, the limits that are the same for all
+        candidates: to set them in each would cost it time."""
         most = resource.getrlimit(resource.RLIMIT_NPROC)[1]
         threads = self._threads if _at_least(most, self._threads) else most
-        for limit, soft, hard in (
-            (resource.RLIMIT_AS, memory, memory),
-            (resource.RLIMIT_CPU, cpu, cpu + 1),
-            (resource.RLIMIT_FSIZE, _FILE_BYTES, _FILE_BYTES),
-            (resource.RLIMIT_NOFILE, _DESCRIPTORS, _DESCRIPTORS),
-            (resource.RLIMIT_NPROC, threads, threads),
-            (resource.RLIMIT_CORE, 0, 0),
+        for limit, value in (
+            (resource.RLIMIT_AS, self._memory),
+            (resource.RLIMIT_FSIZE, _FILE_BYTES),
+            (resource.RLIMIT_NOFILE, _DESCRIPTORS),
+            (resource.RLIMIT_NPROC, threads),
+            (resource.RLIMIT_CORE, 0),
         ):
-            resource.setrlimit(limit, (soft, hard))
+            resource.setrlimit(limit, (value, value))
+
+    def confine(self, cpu: int) -> None:
+        """Confine this process, a candidate's: `cpu` in whole seconds of processor time."""
+        cpu += round(time.process_time())
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
         self._filter.load()
 
 

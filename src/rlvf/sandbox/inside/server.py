@@ -72,6 +72,7 @@ def main() -> None:
         _answer("h", json.dumps({"refusal": refusal}).encode())
         sys.exit()
     candidate.warm_up()
+    limits.take()
     gc.freeze()  # else each candidate's first collection would copy all of the server's memory
     _answer("h", json.dumps({"layers": entered.layers, "missing": entered.missing}).encode())
     server = _Server(entered, limits)
@@ -188,7 +189,6 @@ class _Budget:
     def __init__(self, order: dict):
         self.test, self.test_wall = order["timeout"], order["timeout_wall"]
         self.total, self.total_wall = order["total"], order["total_wall"]
-        self.memory = order["memory"]
 
     def take(self, run: "_Run") -> None:
         """Count a run that has ended."""
@@ -212,7 +212,7 @@ class _Run:
         reading, writing = zip(*pipes, strict=True)
         self.pid = os.fork()
         if self.pid == 0:
-            start = candidate.Start(budget.memory, self._cpu_limit, writing, more)
+            start = candidate.Start(self._cpu_limit, writing, more)
             candidate.main(_JOBS, server.limits, start)
         for descriptor in writing:
             os.close(descriptor)
