@@ -240,15 +240,20 @@ def _free(node: ast.AST, bound: Set[str] = frozenset()) -> Iterator[ast.expr]:
             yield from _free(child, bound)
 
 
+def _operands_of_logic(test: ast.expr) -> list[ast.expr]:
+    """What `and`, `or` and `not` combine; nothing if the test is none of them."""
+    if isinstance(test, ast.BoolOp):
+        return test.values
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return [test.operand]
+    return []
+
+
 def _deciding(test: ast.expr) -> Iterator[ast.expr]:
     """The parts whose truth is the test's: an assert on them compares nothing more."""
     yield test
-    parts: list[ast.expr] = []
-    if isinstance(test, ast.BoolOp):
-        parts = test.values
-    elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        parts = [test.operand]
-    elif isinstance(test, ast.Call) and getattr(test.func, "id", "") in ("all", "any", "bool"):
+    parts = _operands_of_logic(test)
+    if isinstance(test, ast.Call) and getattr(test.func, "id", "") in ("all", "any", "bool"):
         parts = test.args
     elif isinstance(test, ast.Compare):
         operands = [test.left, *test.comparators]
@@ -891,12 +896,7 @@ class _ObjectSplitter(_Splitter):
 def _truths(test: ast.expr) -> Iterator[ast.expr]:
     """The parts of which a test takes only the truth."""
     yield test
-    parts: list[ast.expr] = []
-    if isinstance(test, ast.BoolOp):
-        parts = test.values
-    elif isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        parts = [test.operand]
-    for part in parts:
+    for part in _operands_of_logic(test):
         yield from _truths(part)
 
 
