@@ -1,12 +1,15 @@
 """Real sandboxes: nothing here is mocked."""
 
+import contextlib
 import subprocess
 import sys
+import time
 
 import pytest
 
 from rlvf.records import Task
 from rlvf.sandbox import Candidate, Sandbox
+from rlvf.sandbox.inside import values
 from rlvf.settings import SandboxSettings
 
 
@@ -22,6 +25,16 @@ def make_task(*tests, entry_point="f", setup="", prelude=""):
         reference="",
         split="test",
     )
+
+
+@contextlib.contextmanager
+def at_most(seconds):
+    """This thread computes for no longer, in seconds of the machine that `values.Clock` counts by:
+    on a slower one, or while others use its caches, they last as much longer."""
+    begin = time.thread_time()
+    yield
+    slowness = max(1.0, min(values._measure_work() for _ in range(3)) / values._WORK_SECONDS)
+    assert time.thread_time() - begin < seconds * slowness
 
 
 @pytest.fixture(scope="session")

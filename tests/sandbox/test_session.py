@@ -164,7 +164,12 @@ def test_a_decision_sees_nothing_of_the_trainer(sandbox):
 
 
 def test_a_fault_before_the_first_line_is_not_the_candidates(sandbox, monkeypatch):
-    monkeypatch.setattr(connection.marshal, "dumps", lambda _: b"no job")
+    dumps = connection.marshal.dumps
+
+    def spoiled(part):
+        return dumps(part) if "runs" in part else b"no job"
+
+    monkeypatch.setattr(connection.marshal, "dumps", spoiled)
     (lost,) = sandbox.execute([Candidate(TASK, 0, RIGHT)])
     assert (lost.verdict, lost.tests[0].verdict) == ("infrastructure_error",) * 2
     assert "cannot prepare a candidate: ValueError: bad marshal data" in lost.message
@@ -187,8 +192,11 @@ def test_a_session_that_loses_its_limits_gives_infrastructure_errors():
 
 LOSS = """
         import os, resource, signal
+        from tests.sandbox.processes import session, wait_until
         resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
-        os.kill(sandbox.processes[0], signal.SIGKILL)
+        leader = sandbox.processes[0]
+        os.kill(leader, signal.SIGKILL)
+        wait_until(lambda: not session(leader))
 """
 
 

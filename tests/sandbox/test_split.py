@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import datetime
-import time
 from collections import Counter, deque
 from decimal import Decimal
 from fractions import Fraction
@@ -15,7 +14,7 @@ from rlvf.sandbox.inside.values import decode
 from rlvf.sandbox.judge import plan
 from rlvf.sandbox.split import split_around_objects, split_assert
 
-from .conftest import make_task
+from .conftest import at_most, make_task
 
 SETUP = "import math\nclass Pair:\n    def __init__(self, a, b): self.a = a\n"
 
@@ -442,7 +441,5 @@ def pile(n):
 def test_no_value_makes_a_decision_last(test, code):
     split = split_assert(f"assert {test}", "f", HELPERS + "from decimal import Decimal")
     values = [decode(code) for _ in split.expressions]
-    begin = time.thread_time()
-    with contextlib.suppress(Exception):
+    with at_most(seconds=2), contextlib.suppress(Exception):
         assert not split.holds(values.__getitem__)
-    assert time.thread_time() - begin < 2

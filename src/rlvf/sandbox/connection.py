@@ -47,7 +47,7 @@ class Order:
     def __init__(self, limits: dict, runs: list[dict], contents: list[dict]):
         self.limits = limits
         self.runs = runs
-        head = json.dumps(limits | {"runs": runs}).encode()
+        head = marshal.dumps(limits | {"runs": runs})
         self.data = b"".join(map(wire.frame, (head, *map(marshal.dumps, contents))))
 
 
@@ -165,7 +165,7 @@ class Connection:
         if self._process is None:
             self._restart()
         self._runs = order.runs
-        self._replies: list[judge.Reply] = []
+        self._outputs: list[tuple[bytes, str, str]] = []
         self._results = b""
         self._unsent = memoryview(order.data)
         self._patience = _PATIENCE
@@ -196,33 +196,32 @@ class Connection:
             kind, content = frame[:1], frame[1:]
             if kind == b"c":
                 self._results += content
-            elif kind == b"s":
-                self._fields = json.loads(content)
-                if self._fields["end"] == "infrastructure":
-                    raise ServerLost(f"it cannot run a candidate: {self._fields['message']}")
             elif kind == b"o":
-                self._fields["stdout"] = content.decode(errors="replace")
+                self._stdout = content.decode(errors="replace")
             elif kind == b"e":
-                self._fields["stderr"] = content.decode(errors="replace")
-                if self._take_reply():
-                    return self._replies
+                stderr = content.decode(errors="replace")
+                self._outputs.append((self._results, self._stdout, stderr))
+                self._results = b""
+            elif kind == b"s":
+                ended = zip(self._runs, self._outputs, json.loads(content), strict=False)
+                return [self._reply(*one) for one in ended]
+            elif kind == b"x":
+                raise ServerLost(f"it cannot run a candidate: {content.decode()}")
         return None
 
-    def _take_reply(self) -> bool:
-        """Put the parts of a reply together; whether it is the last one."""
-        last, cpu_limit = self._fields.pop("last"), self._fields.pop("cpu_limit")
-        due = self._runs[len(self._replies)]["frames"]
-        mark, *frames = wire.Unpacker().feed(self._results) or [b"it ended early"]
+    def _reply(self, run: dict, output: tuple[bytes, str, str], summary: dict) -> judge.Reply:
+        """What became of one run. Raises ServerLost if that is not the candidate's doing."""
+        results, stdout, stderr = output
+        cpu_limit = summary.pop("cpu_limit")
+        mark, *frames = wire.Unpacker().feed(results) or [b"it ended early"]
         if mark:
             raise ServerLost(f"it cannot prepare a candidate: {mark.decode()}")
-        reply = judge.Reply(frames[:due], **self._fields)
+        reply = judge.Reply(frames[: run["frames"]], stdout=stdout, stderr=stderr, **summary)
         killed = reply.end == "exit" and reply.status == -signal.SIGKILL
         if killed and reply.cpu_seconds < cpu_limit:
             # Neither the server did that nor a limit, and the candidate has no means to.
             raise ServerLost("something outside, for want of memory perhaps, killed a candidate")
-        self._replies.append(reply)
-        self._results = b""
-        return last
+        return reply
 
     def _restart(self) -> None:
         before = self.layers

@@ -49,7 +49,10 @@ _STACK_BYTES = 8 << 20
 _COUNTS_BY_NAMESPACE = (5, 14)
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_LIBC.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)  # called by every candidate: no guess
+# Every candidate calls these, and each page of memory that it writes to is copied for it. So they
+# are looked up once, and called with plain integers, which fill whole registers, and bytes.
+_PRCTL, _FFLUSH = _LIBC.prctl, _LIBC.fflush
+_SIGKILL = int(signal.SIGKILL)
 
 # prctl(2), capset(2)
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
@@ -183,14 +186,13 @@ class Filter:
 
     def __init__(self, program: bytes):
         self._text = ctypes.create_string_buffer(program, len(program))
-        self._program = _FilterProgram(len(program) // 8, ctypes.addressof(self._text))
-        self._address = ctypes.addressof(self._program)
+        self._length = len(program) // 8
+        self._program = bytes(_FilterProgram(self._length, ctypes.addressof(self._text)))
 
     def load(self) -> None:
         """Confine this process and all that it forks."""
-        if self._program.length:
-            mode = _SECCOMP_MODE_FILTER
-            _check(_LIBC.prctl(_PR_SET_SECCOMP, mode, self._address, 0, 0), "seccomp")
+        if self._length:
+            _check(_PRCTL(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, self._program, 0, 0), "seccomp")
 
 
 class Watchman:
@@ -257,10 +259,10 @@ def enter(
         os.chown(folder, account, account)
     entered.take("account", _take_account(account))
     # Huge pages would let a candidate keep more memory than it has address space.
-    _LIBC.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
-    _check(_LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    _PRCTL(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    _check(_PRCTL(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     # Pipes in /proc/PID/fd are no files to Landlock: nobody is to open the server's.
-    _check(_LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "not dumpable")
+    _check(_PRCTL(_PR_SET_DUMPABLE, 0, 0, 0, 0), "not dumpable")
     _drop_capabilities()
     die_with_parent()  # not earlier: a change of account makes the kernel forget it
     rights = _READ_DIR if problem else _FILE_RIGHTS | _READ_DIR | _MAKE_REG | _REMOVE_FILE
@@ -271,12 +273,12 @@ def enter(
 
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent ends, however that comes about."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _PRCTL(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
 
 
 def flush_c() -> None:
     """Write what lies in the buffers of C's own streams."""
-    _LIBC.fflush(None)
+    _FFLUSH(None)
 
 
 def _fork_watched(folder: str | None = None, also: int = -1) -> Watchman:

@@ -2,10 +2,10 @@
 
 Its first frame on standard input says what to confine candidates with; it answers `h` + what is
 in force. Then orders come, each for one candidate: a frame of limits, which are numbers, and one
-of content for each time that the candidate is to be run, which it reads for itself. The answer to
-each run is what the candidate's process wrote as results, in frames `c` of any length, then `s` +
-how it ended, `o` and `e` + its output. A run that is lost, to a limit or a signal, is the last one.
-Meanwhile it says `b` each second.
+of content for each time that the candidate is to be run, which it reads for itself. The answer is,
+for each run, what the candidate's process wrote as results, in frames `c` of any length, then `o`
+and `e` + its output; and in the end `s` + how each run ended, or `x` + why none could be begun. A
+run that is lost, to a limit or a signal, is the last one. Meanwhile it says `b` each second.
 
 The first of the results is written before the first line of the candidate's code is looked at:
 without it, or if it is not empty, nothing that happened is the candidate's doing.
@@ -18,6 +18,7 @@ kept small, since it is forked once per candidate. When its standard input close
 import gc
 import importlib
 import json
+import marshal
 import math
 import os
 import select
@@ -42,6 +43,12 @@ _PREPARATION = 30.0
 # For libraries that compute: a server that forks may have one thread only, and a candidate gets no
 # more of the processor by others.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# Python places objects of up to so many bytes by size, in steps, in pools that begin with a head.
+_SMALL, _STEP, _POOL, _POOL_HEAD = 512, 16, 1 << 14, 48
+# What a bytes object takes beside its content.
+_BYTES_HEAD = 33
+# More than there can be of gaps of one size.
+_GAPS = 1 << 12
 # States of threads that have nothing to do. The others: R computes or waits for a core, D waits for
 # a disk, T was stopped. None of these is a choice of the candidate's, which may send no signals.
 _IDLE = frozenset("SZXI")
@@ -72,6 +79,7 @@ def main() -> None:
         _answer("h", json.dumps({"refusal": refusal}).encode())
         sys.exit()
     candidate.warm_up()
+    filling = _fill_gaps()  # noqa: F841 (it is kept)
     limits.take()
     gc.freeze()  # else each candidate's first collection would copy all of the server's memory
     _answer("h", json.dumps({"layers": entered.layers, "missing": entered.missing}).encode())
@@ -81,11 +89,33 @@ def main() -> None:
     os.close(program)
     while True:
         try:
-            order = json.loads(wire.read(_JOBS))
+            order = marshal.loads(wire.read(_JOBS))
         except EOFError:
             sys.exit()
         server.serve(order)
         _empty(candidate.KEPT)
+
+
+def _fill_gaps() -> list:
+    """Make objects, to be kept, in all places that are free between others. What is made later lies
+    close together then: each page that the server or a candidate writes to after a fork is copied
+    first, which is most of what an execution costs."""
+    kept: list = []
+    for size in range(2 * _STEP, _SMALL + 1, _STEP):
+        for number in range(_GAPS):
+            # The smallest hold no bytes object, but an integer.
+            block = bytes(size - _BYTES_HEAD) if size > _BYTES_HEAD else 1000 + number
+            if id(block) % _POOL == _POOL_HEAD:
+                break  # the first of a new pool, which is free again with it
+            kept.append(block)
+    end = 0  # of what has been placed by size in no pool, but in the first gap that is large enough
+    for size in (65536, 32768, 16384, 8192, 6144, 4096, 3072, 2048, 1536, 1024, 768, 640, 528):
+        for _ in range(_GAPS):
+            kept.append(bytes(size - _BYTES_HEAD))
+            if id(kept[-1]) > end:
+                end = id(kept[-1])
+                break
+    return kept
 
 
 def _make_at_home(scratch: str, packages: dict) -> None:
@@ -140,40 +170,29 @@ class _Server:
     def serve(self, order: dict) -> None:
         """Run a candidate as often as the order says, unless it is lost before, and answer."""
         budget = _Budget(order)
-        runs = order["runs"]
+        runs, buffers, summaries = order["runs"], self.buffers, []
         for left, settings in zip(range(len(runs) - 1, -1, -1), runs, strict=True):
             try:
                 run = _Run(settings, budget, self, more=left > 0)
             except OSError as error:
-                _answer("s", json.dumps({"end": "infrastructure", "message": str(error)}).encode())
+                _answer("x", str(error).encode())
                 return
             try:
                 end = run.watch()
             finally:
                 run.kill()
-            summary = run.summary(end)
-            summary["last"] = left == 0 or _is_lost(summary)
-            self._reply(summary)
+            summaries.append(run.summary(end))
+            buffers.keep()
             for name in os.listdir():
                 os.unlink(name)
-            if summary["last"]:
+            if _is_lost(summaries[-1]):
                 for _ in range(left):
-                    self.buffers.results.skip(_JOBS)
-                return
+                    buffers.results.skip(_JOBS)
+                break
             budget.take(run)
-
-    def _reply(self, summary: dict) -> None:
-        buffers = self.buffers
-        wire.write(
-            buffers.replies,
-            *_framed("c", buffers.results.take()),
-            *_framed("s", json.dumps(summary).encode()),
-            *_framed("o", buffers.stdout.take()),
-            *_framed("e", buffers.stderr.take()),
-        )
-        buffers.wipe()
-        if summary["last"]:
-            buffers.send()
+        buffers.send()
+        # Once for all runs: each page that this process writes to after a fork costs it time.
+        _answer("s", json.dumps(summaries).encode())
 
 
 def _is_lost(summary: dict) -> bool:
@@ -210,9 +229,9 @@ class _Run:
         self._until_exit = settings["until_exit"]
         pipes = [os.pipe() for _ in range(3)]
         reading, writing = zip(*pipes, strict=True)
+        start = candidate.Start(self._cpu_limit, writing, more)
         self.pid = os.fork()
         if self.pid == 0:
-            start = candidate.Start(self._cpu_limit, writing, more)
             candidate.main(_JOBS, server.limits, start)
         for descriptor in writing:
             os.close(descriptor)
@@ -367,24 +386,31 @@ class _Buffers:
     """Where the bytes of one candidate after the other lie."""
 
     def __init__(self):
-        # All replies to an order are sent together, so that the client need not look at each. Until
-        # then they lie where no candidate can read: in a file without a name.
-        self.replies = os.memfd_create("replies")
-        self.results = _Results(self.replies)
+        # What is answered to an order is sent together, so that the client need not look at each.
+        # Until then it lies where no candidate can read: in a file without a name.
+        self._replies = os.memfd_create("replies")
+        self.results = _Results(self._replies)
         self.stdout = _Tail()
         self.stderr = _Tail()
 
-    def send(self) -> None:
-        """Send the replies that have been collected."""
-        os.lseek(self.replies, 0, os.SEEK_SET)
-        left = os.fstat(self.replies).st_size
-        while left:
-            left -= os.sendfile(_REPLIES, self.replies, None, left)
-        _empty(self.replies)
-
-    def wipe(self) -> None:
+    def keep(self) -> None:
+        """Take the output of a run that has ended to what is to be sent."""
+        wire.write(
+            self._replies,
+            *_framed("c", self.results.take()),
+            *_framed("o", self.stdout.take()),
+            *_framed("e", self.stderr.take()),
+        )
         for buffer in (self.results, self.stdout, self.stderr):
             buffer.wipe()
+
+    def send(self) -> None:
+        """Send what was kept."""
+        os.lseek(self._replies, 0, os.SEEK_SET)
+        left = os.fstat(self._replies).st_size
+        while left:
+            left -= os.sendfile(_REPLIES, self._replies, None, left)
+        _empty(self._replies)
 
 
 class _Buffer:
