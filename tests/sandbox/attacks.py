@@ -310,7 +310,8 @@ EXHAUSTION = {
         _SCRATCH,
     ),
     "prints without end": Attack(
-        "import os\nwhile True: os.write(1, b'x' * 65536)", "only a tail is kept; time limits"
+        "import os\nwhile True: os.write(1, b'x' * 65536)",
+        "rlimits: a file holds 16 MiB; time limits",
     ),
     "returns more than can be carried": Attack(
         "def f(x): return 'value-8d1' * 10**8", "the length of results is limited"

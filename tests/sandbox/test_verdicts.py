@@ -332,6 +332,13 @@ def test_stdio_of_megabytes(run):
     assert execution.verdict == "passed"
 
 
+def test_stdio_of_more_megabytes_than_a_file_may_have(sandbox):
+    text = "x" * (3 << 20)
+    task = make_task(*[stdio(text + "\n", text)] * 7)
+    (execution,) = sandbox.execute([Candidate(task, 0, "print(input())")])
+    assert execution.verdict == "passed"
+
+
 def test_each_stdio_test_is_a_fresh_process(run):
     code = "import os\nassert not os.path.exists('x')\nopen('x', 'w')\nprint(input())"
     assert run(code, stdio("a", "a"), stdio("b", "b")).verdict == "passed"

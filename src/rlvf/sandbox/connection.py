@@ -165,7 +165,7 @@ class Connection:
         if self._process is None:
             self._restart()
         self._runs = order.runs
-        self._outputs: list[tuple[bytes, str, str]] = []
+        self._outputs: list[tuple[bytes, bytes, bytes]] = []
         self._results = b""
         self._unsent = memoryview(order.data)
         self._patience = _PATIENCE
@@ -196,11 +196,11 @@ class Connection:
             kind, content = frame[:1], frame[1:]
             if kind == b"c":
                 self._results += content
-            elif kind == b"o":
-                self._stdout = content.decode(errors="replace")
-            elif kind == b"e":
-                stderr = content.decode(errors="replace")
-                self._outputs.append((self._results, self._stdout, stderr))
+            elif kind == b"r":
+                out, err = wire.OUTPUT.unpack_from(content)
+                end = len(content) - out - err
+                results = self._results + content[wire.OUTPUT.size : end]
+                self._outputs.append((results, content[end : end + out], content[end + out :]))
                 self._results = b""
             elif kind == b"s":
                 ended = zip(self._runs, self._outputs, json.loads(content), strict=False)
@@ -209,9 +209,10 @@ class Connection:
                 raise ServerLost(f"it cannot run a candidate: {content.decode()}")
         return None
 
-    def _reply(self, run: dict, output: tuple[bytes, str, str], summary: dict) -> judge.Reply:
+    def _reply(self, run: dict, output: tuple[bytes, bytes, bytes], summary: dict) -> judge.Reply:
         """What became of one run. Raises ServerLost if that is not the candidate's doing."""
-        results, stdout, stderr = output
+        results, *streams = output
+        stdout, stderr = (stream.decode(errors="replace") for stream in streams)
         cpu_limit = summary.pop("cpu_limit")
         mark, *frames = wire.Unpacker().feed(results) or [b"it ended early"]
         if mark:

@@ -65,6 +65,8 @@ PRELOADED = (
 EXIT_NO_MEMORY = 86
 
 RESULTS = 3
+# The first of them: that the candidate's own code begins.
+_BEGINS = wire.frame(b"")
 # What the first run of a candidate leaves for further ones, before any line of it is executed: its
 # code, compiled. Closed by then.
 KEPT = 4
@@ -79,34 +81,29 @@ _MAX_TEXT = 1 << 16
 _ROUNDS = 20
 
 
-class Start(typing.NamedTuple):
-    """What the server says of one run: `cpu` in seconds; `writing`: the ends of pipes for stdout,
-    stderr, results; whether there are `more` runs of this candidate."""
-
-    cpu: int
-    writing: tuple[int, int, int]
-    more: bool
-
-
-def main(jobs: int, limits: isolation.Limits, start: Start) -> typing.NoReturn:
-    """Read a job from the descriptor `jobs`, run it and leave the process."""
-    status, results = 1, start.writing[2]
+def main(
+    jobs: int, outputs: tuple[int, int, int], limits: isolation.Limits, cpu: int, more: bool
+) -> typing.NoReturn:
+    """Read a job from the descriptor `jobs`, run it and leave the process. `outputs` are for
+    stdout, stderr and results; `cpu` are the seconds that it may have; there may be `more` runs of
+    this candidate to come."""
+    status, results = 1, outputs[2]
     try:
         isolation.die_with_parent()
         # It comes from the client, which may be trusted with code.
         job = marshal.loads(wire.read(jobs))
-        _take_descriptors((_stdin(job["stdin"]), *start.writing))
+        _take_descriptors((_stdin(job["stdin"]), *outputs))
         results = RESULTS
         # The last place where no line of the candidate has been looked at.
-        limits.confine(start.cpu)
-        wire.write(results, wire.frame(b""))
+        limits.confine(cpu)
+        os.write(results, _BEGINS)
     except BaseException as error:
         try:
             wire.write(results, wire.frame(f"{type(error).__name__}: {error}".encode()))
         finally:
             os._exit(status)
     try:
-        status = _run(job, start.more)
+        status = _run(job, more)
     except MemoryError:
         status = EXIT_NO_MEMORY
     finally:
@@ -121,6 +118,7 @@ def warm_up() -> None:
     site.sethelper()
     _renew_stdin()
     _open_streams_by_name()
+    _file_name()
     setup = compile("import math", "<setup>", "exec")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for _ in range(_ROUNDS):
@@ -229,7 +227,7 @@ def _run(job: dict, more: bool) -> int:
     os.close(KEPT)
     name = job["name"]
     module = sys.modules[name] = types.ModuleType(name)
-    module.__file__ = f"{os.getcwd()}/candidate.py"
+    module.__file__ = _file_name()
     namespace = vars(module)
     if job["prelude"]:
         wrong = _execute(job["prelude"], namespace)
@@ -242,6 +240,11 @@ def _run(job: dict, more: bool) -> int:
     sys.argv = [module.__file__]
     del module, namespace  # which are to end with the program
     return _run_program(code, failed)
+
+
+@functools.cache
+def _file_name() -> str:
+    return f"{os.getcwd()}/candidate.py"
 
 
 def _compiled(job: dict, more: bool) -> tuple[types.CodeType | None, list | None]:
@@ -345,7 +348,8 @@ def _exit_status(code: typing.Any) -> int:
 
 def _older_collections() -> int:
     """How often objects may have come to the oldest generation."""
-    return sum(generation["collections"] for generation in gc.get_stats()[1:])
+    _, middle, oldest = gc.get_stats()
+    return middle["collections"] + oldest["collections"]
 
 
 def _end_program(status: int, oldest: int) -> int:

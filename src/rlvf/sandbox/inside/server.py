@@ -3,16 +3,18 @@
 Its first frame on standard input says what to confine candidates with; it answers `h` + what is
 in force. Then orders come, each for one candidate: a frame of limits, which are numbers, and one
 of content for each time that the candidate is to be run, which it reads for itself. The answer is,
-for each run, what the candidate's process wrote as results, in frames `c` of any length, then `o`
-and `e` + its output; and in the end `s` + how each run ended, or `x` + why none could be begun. A
-run that is lost, to a limit or a signal, is the last one. Meanwhile it says `b` each second.
+for each run, what the candidate's process wrote as results, in frames `c` of any length and one `r`
+that ends with its output (see `wire.OUTPUT`); then `s` + how each run ended, or `x` + why one could
+not be begun. A run that is lost, to a limit or a signal, is the last one. Meanwhile the server says
+`b` each second.
 
 The first of the results is written before the first line of the candidate's code is looked at:
 without it, or if it is not empty, nothing that happened is the candidate's doing.
 
 A candidate is a fork of this process and could search its memory. So nothing of any job becomes
-an object here: what candidates write passes through buffers that are wiped. The process is also
-kept small, since it is forked once per candidate. When its standard input closes, it ends.
+an object here: results pass through a buffer that is wiped, output lies in files without a name.
+The process is also kept small, since it is forked once per candidate, and does little for each:
+a page that it writes to after a fork costs it time. When its standard input closes, it ends.
 """
 
 import gc
@@ -30,6 +32,8 @@ from . import candidate, isolation, wire
 
 _JOBS, _REPLIES = 0, 1
 _BUFFER = 1 << 16
+# Replies that are kept together with others, at most.
+_TOGETHER = 1 << 20
 # What may still lie in a pipe whose writer is dead.
 _PIPE_BYTES = 1 << 20
 # How often to look whether a candidate has ended, on a kernel that does not tell (before 5.3).
@@ -158,7 +162,8 @@ class _Server:
 
     def __init__(self, entered: isolation.Entered, limits: isolation.Limits):
         self.limits = limits
-        self.buffers = _Buffers()
+        self.replies = _Replies()
+        self.results = _Results(self.replies)
         self._watchman = entered.watchman
         # Without a filter a candidate could stop itself.
         self._idle = _IDLE if "seccomp" in entered.layers else _IDLE | {"T", "t"}
@@ -170,7 +175,7 @@ class _Server:
     def serve(self, order: dict) -> None:
         """Run a candidate as often as the order says, unless it is lost before, and answer."""
         budget = _Budget(order)
-        runs, buffers, summaries = order["runs"], self.buffers, []
+        runs, summaries = order["runs"], []
         for left, settings in zip(range(len(runs) - 1, -1, -1), runs, strict=True):
             try:
                 run = _Run(settings, budget, self, more=left > 0)
@@ -181,17 +186,15 @@ class _Server:
                 end = run.watch()
             finally:
                 run.kill()
-            summaries.append(run.summary(end))
-            buffers.keep()
+            summaries.append(run.summary(end, cut=run.reply()))
             for name in os.listdir():
                 os.unlink(name)
             if _is_lost(summaries[-1]):
                 for _ in range(left):
-                    buffers.results.skip(_JOBS)
+                    self.results.skip(_JOBS)
                 break
             budget.take(run)
-        buffers.send()
-        # Once for all runs: each page that this process writes to after a fork costs it time.
+        self.replies.send()
         _answer("s", json.dumps(summaries).encode())
 
 
@@ -220,34 +223,29 @@ class _Run:
     """One candidate's process."""
 
     def __init__(self, settings: dict, budget: _Budget, server: _Server, more: bool):
-        self._server, buffers = server, server.buffers
-        buffers.stdout.size = buffers.stderr.size = settings["output"]
+        self._server, self._results = server, server.results
         self._timeout, self._timeout_wall = budget.test, budget.test_wall
         self._total, self._total_wall = budget.total, budget.total_wall
         self._cpu_limit = math.ceil(self._total)
         self._expected = 1 + settings["frames"]
         self._until_exit = settings["until_exit"]
-        pipes = [os.pipe() for _ in range(3)]
-        reading, writing = zip(*pipes, strict=True)
-        start = candidate.Start(self._cpu_limit, writing, more)
+        self._output = settings["output"]
+        self._stdout, self._stderr = os.memfd_create("stdout"), os.memfd_create("stderr")
+        self._pipe, writing = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            candidate.main(_JOBS, server.limits, start)
-        for descriptor in writing:
-            os.close(descriptor)
-        for descriptor in reading:  # the candidate could empty a pipe just before it is read here
-            os.set_blocking(descriptor, False)
+            outputs = self._stdout, self._stderr, writing
+            candidate.main(_JOBS, outputs, server.limits, self._cpu_limit, more)
+        os.close(writing)
+        # The candidate could empty the pipe just before it is read here.
+        os.set_blocking(self._pipe, False)
+        self._is_open = True
         try:
             self._process = os.pidfd_open(self.pid)
         except OSError:
             self._process = None
         # The clock of all threads of that process together: clock_getcpuclockid(3).
         self._clock = (~self.pid << 3) | 2
-        self._buffers = dict(
-            zip(reading, (buffers.stdout, buffers.stderr, buffers.results), strict=True)
-        )
-        self._results = buffers.results
-        self._stdout = buffers.stdout
         # What has passed on the clock, and until when that was counted; see _count_time.
         self._passed, self._counted = 0.0, time.monotonic()
         self._beat = self._started = self._step = self._counted
@@ -258,12 +256,11 @@ class _Run:
         self._status = 0
 
     def watch(self) -> str:
-        """Collect what the candidate writes until it has said all, ends, or takes too much."""
+        """Collect the results until all are there, the candidate ends, or it takes too much."""
         poll = select.poll()
         # A program's results are looked at now and then only: no test begins or ends with them.
-        awaited = set(tuple(self._buffers)[: 2 if self._until_exit else 3])
-        for descriptor in awaited:
-            poll.register(descriptor, select.POLLIN)
+        if not self._until_exit:
+            poll.register(self._pipe, select.POLLIN)
         if self._process is not None:
             poll.register(self._process, select.POLLIN)
         poll.register(_JOBS, 0)  # whether it is closed: the client is gone
@@ -272,21 +269,24 @@ class _Run:
             if left <= 0:
                 return limit
             left = min(left, _PERIOD)
-            if self._process is None and not awaited:  # it has ended, or cannot be heard any more
+            # It has ended, or cannot be heard any more.
+            if self._process is None and (self._until_exit or not self._is_open):
                 if self._has_ended():
                     return "exit"
                 left = min(left, _END_PERIOD)
-            ready = {descriptor for descriptor, _ in poll.poll(left * 1000 + 1)}
+            ready = dict(poll.poll(left * 1000 + 1))
             if _JOBS in ready:
                 sys.exit()
             self._cpu = time.clock_gettime(self._clock)
             if is_due := time.monotonic() - self._counted >= left:
                 self._count_time(left)
-            for descriptor in tuple(self._buffers):
-                is_over = (is_due or descriptor in ready) and self._read(descriptor) == 0
-                if is_over and descriptor in awaited:
-                    poll.unregister(descriptor)
-                    awaited.remove(descriptor)
+            if (
+                self._is_open
+                and (is_due or self._pipe in ready)
+                and self._read() == 0
+                and not self._until_exit
+            ):
+                poll.unregister(self._pipe)
             if self._results.garbled:
                 return "protocol"
             if len(self._milliseconds) == self._expected and not self._until_exit:
@@ -327,15 +327,13 @@ class _Run:
             (self._total_wall - (self._passed - began), "wall"),
         )
 
-    def _read(self, descriptor: int) -> int | None:
-        """Read once: how many bytes, 0 at the end, None if there is nothing now."""
+    def _read(self) -> int | None:
+        """Read results once: how many bytes, 0 at the end, None if there is nothing now."""
         try:
-            count = self._buffers[descriptor].read(descriptor)
+            count = self._results.read(self._pipe)
         except BlockingIOError:
             return None
-        if count == 0:
-            os.close(descriptor)
-            del self._buffers[descriptor]
+        self._is_open = count > 0
         # No more frames than are due: each one buys its sender time.
         while len(self._milliseconds) < min(self._results.frames, self._expected):
             now = time.monotonic()
@@ -350,26 +348,33 @@ class _Run:
         return count
 
     def kill(self) -> None:
-        """End the process, threads and all, then read what it left in the pipes."""
+        """End the process, threads and all, then read what it left in the pipe."""
         os.kill(self.pid, signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         self._status = os.waitstatus_to_exitcode(status)
         self._cpu = usage.ru_utime + usage.ru_stime
-        for descriptor in tuple(self._buffers):
-            left = _PIPE_BYTES
-            while left > 0 and (count := self._read(descriptor)):
-                left -= count
-        for descriptor in self._buffers:
-            os.close(descriptor)
+        left = _PIPE_BYTES
+        while self._is_open and left > 0 and (count := self._read()):
+            left -= count
+        os.close(self._pipe)
         if self._process is not None:
             os.close(self._process)
+
+    def reply(self) -> bool:
+        """Answer with the results and the output of the process; whether the latter is cut."""
+        files = self._stdout, self._stderr
+        cut = self._server.replies.add_run(self._results.take(), *files, self._output)
+        self._results.wipe()
+        for file in files:
+            os.close(file)
+        return cut
 
     @property
     def taken(self) -> tuple[float, float]:
         """The time that the process has taken, of the processor and on the clock."""
         return self._cpu, self._passed
 
-    def summary(self, end: str) -> dict:
+    def summary(self, end: str, cut: bool) -> dict:
         now = time.monotonic()
         return {
             "end": end,
@@ -378,63 +383,62 @@ class _Run:
             "seconds": now - self._started,
             "cpu_seconds": self._cpu,
             "cpu_limit": self._cpu_limit,
-            "stdout_cut": self._stdout.cut,
+            "stdout_cut": cut,
         }
 
 
-class _Buffers:
-    """Where the bytes of one candidate after the other lie."""
+class _Replies:
+    """What is answered to an order, together, so that the client need not look at each run. Until
+    then it lies where no candidate can read: in a file without a name."""
 
     def __init__(self):
-        # What is answered to an order is sent together, so that the client need not look at each.
-        # Until then it lies where no candidate can read: in a file without a name.
-        self._replies = os.memfd_create("replies")
-        self.results = _Results(self._replies)
-        self.stdout = _Tail()
-        self.stderr = _Tail()
+        self._file = os.memfd_create("replies")
+        self._size = 0
 
-    def keep(self) -> None:
-        """Take the output of a run that has ended to what is to be sent."""
-        wire.write(
-            self._replies,
-            *_framed("c", self.results.take()),
-            *_framed("o", self.stdout.take()),
-            *_framed("e", self.stderr.take()),
-        )
-        for buffer in (self.results, self.stdout, self.stderr):
-            buffer.wipe()
+    def add_results(self, results: memoryview) -> None:
+        """Some of the results of a run that goes on."""
+        frame = _framed("c", results)
+        wire.write(self._place(sum(map(len, frame))), *frame)
+
+    def add_run(self, results: memoryview, stdout: int, stderr: int, most: int) -> bool:
+        """The results of a run and the last bytes, `most` at most, of the files with its output;
+        whether there is more of the first one."""
+        out, err = os.lseek(stdout, 0, os.SEEK_END), os.lseek(stderr, 0, os.SEEK_END)
+        most_out, most_err = min(out, most), min(err, most)
+        length = 1 + wire.OUTPUT.size + len(results) + most_out + most_err
+        head = wire.LENGTH.pack(length) + b"r" + wire.OUTPUT.pack(most_out, most_err)
+        place = self._place(wire.LENGTH.size + length)
+        wire.write(place, head, results)
+        for file, size, left in ((stdout, out, most_out), (stderr, err, most_err)):
+            while left:
+                left -= os.sendfile(place, file, size - left, left)
+        return out > most
+
+    def _place(self, size: int) -> int:
+        """The descriptor to write the next bytes to, of which there are so many."""
+        if self._size + size > _TOGETHER:
+            self.send()
+        if size > _TOGETHER:
+            return _REPLIES
+        self._size += size
+        return self._file
 
     def send(self) -> None:
-        """Send what was kept."""
-        os.lseek(self._replies, 0, os.SEEK_SET)
-        left = os.fstat(self._replies).st_size
+        """Send what there is."""
+        left, self._size = self._size, 0
+        os.lseek(self._file, 0, os.SEEK_SET)
         while left:
-            left -= os.sendfile(_REPLIES, self._replies, None, left)
-        _empty(self._replies)
+            left -= os.sendfile(_REPLIES, self._file, None, left)
+        _empty(self._file)
 
 
-class _Buffer:
-    def __init__(self):
+class _Results:
+    """Frames on their way to the client: counted, not looked into."""
+
+    def __init__(self, replies: _Replies):
         self._view = memoryview(bytearray(_BUFFER))
         self._end = 0
         self._most = 0
-
-    def _fill(self, descriptor: int) -> int:
-        count = os.readv(descriptor, [self._view[self._end :]])
-        self._end += count
-        self._most = max(self._most, self._end)
-        return count
-
-    def wipe(self) -> None:
-        self._view[: self._most] = bytes(self._most)
-        self._end = self._most = 0
-
-
-class _Results(_Buffer):
-    """Frames on their way to the client: counted, not looked into."""
-
-    def __init__(self, replies: int):
-        super().__init__()
         self._replies = replies
         self._reset()
 
@@ -448,9 +452,11 @@ class _Results(_Buffer):
 
     def read(self, descriptor: int) -> int:
         if self._end == len(self._view):
-            wire.write(self._replies, *_framed("c", self.take()))
+            self._replies.add_results(self.take())
         start = self._end
-        count = self._fill(descriptor)
+        count = os.readv(descriptor, [self._view[start:]])
+        self._end += count
+        self._most = max(self._most, self._end)
         if not self.garbled:
             self._count(start)
             self._total += count
@@ -490,30 +496,6 @@ class _Results(_Buffer):
         self.wipe()
 
     def wipe(self) -> None:
-        super().wipe()
+        self._view[: self._most] = bytes(self._most)
+        self._end = self._most = 0
         self._reset()
-
-
-class _Tail(_Buffer):
-    """The last `size` bytes of a stream."""
-
-    size = 0
-    cut = False
-
-    def read(self, descriptor: int) -> int:
-        if len(self._view) < 2 * self.size:
-            self._view = memoryview(bytearray(2 * self.size))
-        if self._end == len(self._view):
-            half = len(self._view) // 2
-            self._view[:half] = self._view[half:]
-            self._end = half
-            self.cut = True
-        return self._fill(descriptor)
-
-    def take(self) -> memoryview:
-        self.cut |= self._end > self.size
-        return self._view[max(0, self._end - self.size) : self._end]
-
-    def wipe(self) -> None:
-        super().wipe()
-        self.cut = False

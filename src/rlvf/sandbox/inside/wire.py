@@ -8,6 +8,8 @@ MAX_CANDIDATE_FRAME = 4 << 20
 MAX_CANDIDATE_TOTAL = 16 << 20
 
 LENGTH = struct.Struct("!I")
+# A server's frame about a run begins with how many bytes of stdout and of stderr it ends with.
+OUTPUT = struct.Struct("!II")
 
 
 def frame(payload: bytes) -> bytes:
@@ -17,13 +19,12 @@ def frame(payload: bytes) -> bytes:
 
 def write(descriptor: int, *parts: bytes | memoryview) -> None:
     """Write all parts completely, and without a copy (the descriptor blocks)."""
-    views = [memoryview(part) for part in parts]
-    while views:
-        written = os.writev(descriptor, views)
-        while views and written >= len(views[0]):
-            written -= len(views.pop(0))
-        if views:
-            views[0] = views[0][written:]
+    written = os.writev(descriptor, parts)
+    for part in parts:
+        skipped = min(written, len(part))
+        written -= skipped
+        while skipped < len(part):
+            skipped += os.write(descriptor, memoryview(part)[skipped:])
 
 
 def read(descriptor: int) -> bytes:
