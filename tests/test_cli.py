@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+from rlvf import commands
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
+from rlvf.cli import main
 from rlvf.lint import count_lines
 from rlvf.records import (
     AssertTest,
@@ -287,3 +289,40 @@ def test_a_folder_that_no_stage_made_is_not_replaced(folder):
 @pytest.mark.parametrize("stage", ["why", "archive"])
 def test_away_from_the_checkout_it_is_said_where_to_be(folder, stage):
     assert_one_line_error(rlvf(stage, cwd=folder), "no Snakefile here; call this in the checkout")
+
+
+# ---------------------------------------------------------------- a further sub-command
+
+LENGTHS = '''"""Print how long the code of each completion is. In lines."""
+
+from pathlib import Path
+
+from rlvf.commands._options import count
+from rlvf.records import Completion, read_jsonl
+
+
+def add_arguments(parser):
+    parser.add_argument("--completions", type=Path, required=True)
+    parser.add_argument("--least", type=count, default=0)
+
+
+def run(options):
+    for one in read_jsonl(options.completions, Completion):
+        if (lines := len(one.completion.splitlines())) >= options.least:
+            print(one.task_id, lines)
+'''
+
+
+def test_a_file_in_the_folder_of_commands_is_a_command(folder, tmp_path, monkeypatch, capsys):
+    commands_too = tmp_path / "commands"
+    commands_too.mkdir()
+    (commands_too / "lengths.py").write_text(LENGTHS)
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(commands_too)])
+    monkeypatch.delitem(sys.modules, "rlvf.commands.lengths", raising=False)
+    assert main(["lengths", "--completions", str(folder / "completions.jsonl")]) == 0
+    expected = [f"{task.task_id} {len(task.reference.splitlines())}" for task in TASKS]
+    assert capsys.readouterr().out.splitlines() == expected
+    assert main(["lengths", "--completions", str(tmp_path / "none.jsonl")]) == 1
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "Print how long the code of each completion is.\n" in capsys.readouterr().out

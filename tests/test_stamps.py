@@ -56,5 +56,7 @@ def test_packages_follow_the_files():
     ],
 )
 def test_every_stage_comes_to_its_own_command_and_not_to_all(stage):
-    assert "rlvf/cli.py" in files(stage)
+    assert [one for one in files(stage) if "/commands/" in one and "/_" not in one] == [
+        f"rlvf/commands/{stage}.py"
+    ]
     assert "rlvf/analysis/plan.py" not in files(stage)

@@ -23,7 +23,7 @@ import yaml
 from snakemake.cli import parse_args
 
 from rlvf.benchmarks.minimbpp import Settings, load
-from rlvf.cli import command_line
+from rlvf.commands import command_line
 from rlvf.config import Config
 from rlvf.records import read_tasks
 from rlvf.settings import SandboxSettings

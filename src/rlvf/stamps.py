@@ -6,10 +6,10 @@ each package that decides on its products. Python counts as a package where cand
 read or run, since its minor version says what is valid syntax.
 
 The checksum is taken over the definitions that the stage reaches (functions, classes, constants),
-followed by name from the stage's own function through all modules of rlvf, without comments and
-docstrings. So a change of one definition concerns the stages that use it and no others. What is
-reached in other ways than by name is named here, in `_BESIDES`; files that are not Python, in
-`_FILES`, and these count as they are.
+followed by name from `run` of its module in rlvf.commands through all modules of rlvf, without
+comments and docstrings. So a change of one definition concerns the stages that use it and no
+others. What is reached in other ways than by name is named here, in `_BESIDES`; files that are not
+Python, in `_FILES`, and these count as they are.
 """
 
 import ast
@@ -21,6 +21,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from rlvf import commands
 from rlvf.files import file_checksum
 
 _SOURCE = Path(__file__).resolve().parent
@@ -35,23 +36,6 @@ _BESIDES = {
 }
 # Read by a package, from its own folder.
 _FILES = {"rlvf.analysis.explorer": "page.*"}
-# Of each stage: the packages whose version may change its products.
-_MODEL = ("torch", "transformers", "tokenizers")
-_STATISTICS = ("pandas", "numpy", "scipy", "statsmodels")
-_PACKAGES = {
-    "pretrain": _MODEL,
-    "train": (*_MODEL, "trl", "peft", "accelerate", "datasets", "python"),
-    "generate": (*_MODEL, "peft"),
-    "execute": ("python",),
-    "lint": ("ruff", "python"),
-    "measure": ("python",),
-    "tables": _STATISTICS,
-    "claims": _STATISTICS,
-    "cost": ("pandas",),
-    "figures": (*_STATISTICS, "matplotlib"),
-    "explorer": ("jinja2", "pygments"),
-    "paper": ("typst",),
-}
 
 
 @cache
@@ -65,7 +49,8 @@ def stamps(
     are found by the `kind` of a section; without the modules that this use of it does not come
     to."""
     reached: dict[str, set[str]] = {}
-    for module, name in ((f"{_PACKAGE}.cli", f"_{stage}"), *((kind, "") for kind in kinds)):
+    command = commands.module(stage)
+    for module, name in ((command.__name__, "run"), *((kind, "") for kind in kinds)):
         _follow(module, name, reached, unused)
     files = [
         f"{_path(module).relative_to(_SOURCE.parent)}@{_checksum(module, frozenset(names))}"
@@ -75,7 +60,8 @@ def stamps(
         for module in reached.keys() & _FILES.keys()
         for path in _path(module).parent.glob(_FILES[module])
     ]
-    return sorted(files) + [_package(name) for name in (*_PACKAGES.get(stage, ()), *packages)]
+    versions = (*getattr(command, "PACKAGES", ()), *packages)
+    return sorted(files) + [_package(name) for name in versions]
 
 
 def _package(name: str) -> str:

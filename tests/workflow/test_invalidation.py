@@ -115,7 +115,7 @@ CHANGES = [
         code("lint.py", "    if not numbers:\n", "    if (\n        not numbers\n    ):\n"),
         Counter(),
     ),
-    ("help", code("cli.py", '"Check completions with Ruff."', '"Run Ruff."'), Counter()),
+    ("help", code("commands/lint.py", "Check completions with Ruff.", "Run Ruff."), Counter()),
     # and what is run.
     ("lint", code("lint.py", 'prefix="rlvf-lint-"', 'prefix="ruff-"'), BY_RUFF),
     ("sandbox, outside", code("sandbox/client.py", "_ATTEMPTS = 3", "_ATTEMPTS = 4"), BY_TESTS),

@@ -1,0 +1,54 @@
+"""The sub-commands of `rlvf`, one module each, found by their file names.
+
+A module has
+
+- a docstring, which is the command's help, its first sentence in the list of all commands;
+- `add_arguments(parser)`, which declares its options (those that several commands have are in
+  `_options.py`);
+- `run(options)`, which does the work and raises RlvfError if it cannot;
+- `PACKAGES`, if the versions of installed packages may change its products: their names, with
+  `python` among them where candidates' code is read or run.
+
+Modules are imported each time that `rlvf` starts, so whatever takes long to import (torch and its
+like) is imported in `run`. That also keeps the process small from which the sandbox starts.
+"""
+
+import argparse
+import importlib
+import pkgutil
+import re
+from types import ModuleType
+
+
+def names() -> list[str]:
+    """The sub-commands that there are."""
+    return [found.name for found in pkgutil.iter_modules(__path__) if found.name[0] != "_"]
+
+
+def module(name: str) -> ModuleType:
+    """The module of a sub-command."""
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def command_line() -> argparse.ArgumentParser:
+    """All sub-commands with their options."""
+    parser = argparse.ArgumentParser(
+        prog="rlvf",
+        description="Reinforcement learning from verification feedback: the stages of the "
+        "workflow. Snakemake calls them; each can be run by hand.",
+    )
+    stages = parser.add_subparsers(title="stages", dest="stage", required=True, metavar="STAGE")
+    for name in names():
+        command = module(name)
+        description = " ".join(command.__doc__.split())
+        summary = re.split(r"(?<=\.) |:", description)[0]
+        sub = stages.add_parser(name, help=summary, description=description)
+        sub.set_defaults(
+            run=command.run,
+            makes_product=False,
+            makes_folder=False,
+            runs_snakemake=False,
+            takes_further=False,
+        )
+        command.add_arguments(sub)
+    return parser

@@ -1,0 +1,79 @@
+"""Options that several sub-commands have, and kinds of values."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from rlvf.checksums import note_of
+from rlvf.machine import cores
+
+SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
+
+
+def out(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--out`, for a command that makes a file or a folder which is not to be noted."""
+    parser.add_argument("--out", type=Path, required=True, help=what)
+    parser.set_defaults(makes_product=True)
+
+
+def out_folder(parser: argparse.ArgumentParser, what: str) -> None:
+    """`--out`, for a command that makes a folder, of which a note of checksums is written."""
+    out(parser, f"{what}; what it holds is noted beside it, in {note_of('OUT')}")
+    parser.set_defaults(makes_folder=True)
+
+
+def scale(parser: argparse.ArgumentParser) -> None:
+    """`--scale`, which the products name."""
+    parser.add_argument("--scale", choices=["paper", "mini"], required=True)
+
+
+def samples(parser: argparse.ArgumentParser) -> None:
+    """`--samples`: those of all cells of a study."""
+    parser.add_argument("--samples", type=Path, nargs="+", required=True)
+
+
+def configs(parser: argparse.ArgumentParser) -> None:
+    """`--config`: the files of a configuration."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        nargs="+",
+        default=[Path("config.yaml")],
+        help="configuration files, each laid over the ones before it (default: config.yaml)",
+    )
+
+
+def results(parser: argparse.ArgumentParser) -> None:
+    """A results folder, as what the command is about."""
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="such as results/mini")
+
+
+def workers(parser: argparse.ArgumentParser) -> None:
+    """`--workers`, for a command that runs candidates."""
+    parser.add_argument(
+        "--workers",
+        type=positive(int),
+        default=cores(),
+        help="completions run at the same time in the sandbox (default: one for each core that "
+        "this process may use)",
+    )
+
+
+def positive(number: type) -> Callable[[str], int | float]:
+    """For argparse: a number above 0."""
+
+    def parse(text: str) -> int | float:
+        value = number(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+        return value
+
+    return parse
+
+
+def count(text: str) -> int:
+    """For argparse: a whole number, 0 or above."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be below 0, as is {text}")
+    return value

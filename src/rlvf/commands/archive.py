@@ -1,0 +1,27 @@
+"""Pack complete results and what Snakemake knows of them into one file, to be unpacked in another
+checkout and gone on from there. The cache is not packed."""
+
+import argparse
+import shlex
+
+from rlvf.commands._options import configs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(runs_snakemake=True)
+    configs(parser)
+    parser.add_argument(
+        "--options",
+        type=shlex.split,
+        default=[],
+        metavar="TEXT",
+        help="options of Snakemake's with which the results were made, such as "
+        "'--software-deployment-method apptainer'",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from rlvf.provenance.archive import write_archive
+
+    path = write_archive(options.config, options.options)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; in another checkout: tar xf {path.name}")

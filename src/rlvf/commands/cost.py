@@ -1,0 +1,25 @@
+"""Sum up what training took."""
+
+import argparse
+from pathlib import Path
+
+from rlvf.commands._inputs import read_all
+from rlvf.commands._options import out_folder, scale
+from rlvf.records import TrainingStep, TrainingStepTimes
+
+PACKAGES = ("pandas",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
+    parser.add_argument("--times", type=Path, nargs="*", default=[], help="and their times")
+    scale(parser)
+    out_folder(parser, "a folder")
+
+
+def run(options: argparse.Namespace) -> None:
+    from rlvf.analysis.cost import write_cost
+
+    steps = read_all(options.logs, TrainingStep)
+    times = read_all(options.times, TrainingStepTimes)
+    write_cost(steps, times, options.out, options.scale)

@@ -1,0 +1,16 @@
+"""Write how everything in a results folder was made, and its checksums, into its
+ro-crate-metadata.json. Runs of Snakemake do so at their end."""
+
+import argparse
+
+from rlvf.commands._options import results
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    results(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    from rlvf.provenance.manifest import write_manifest
+
+    write_manifest(options.results)

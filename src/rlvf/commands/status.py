@@ -1,0 +1,31 @@
+"""Show how the run of Snakemake in this folder stands, or stood at its end: steps by rule, what
+runs and what waits for what, each failure with its reason and logs, retries."""
+
+import argparse
+import sys
+import time
+
+_SECONDS_BETWEEN_SCREENS = 3.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--follow", action="store_true", help="show it anew every few seconds until the run ends"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from rlvf.watching.events import latest_run, read_events
+    from rlvf.watching.report import status
+    from rlvf.watching.run import Run
+
+    path = latest_run()
+    while True:
+        shown = Run(read_events(path))
+        shown.ask_slurm()
+        if options.follow and sys.stdout.isatty():
+            print("\033[H\033[2J", end="")
+        print(status(shown), flush=True)
+        if not options.follow or shown.alive is False:
+            return
+        time.sleep(_SECONDS_BETWEEN_SCREENS)

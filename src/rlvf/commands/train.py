@@ -1,0 +1,78 @@
+"""Train a policy with GRPO or GSPO and verification rewards."""
+
+import argparse
+from pathlib import Path
+
+from rlvf.checksums import verify_folder
+from rlvf.commands._inputs import vetted_tasks
+from rlvf.commands._options import SETTINGS_HELP, out_folder, positive, workers
+from rlvf.config import TrainSettings
+from rlvf.models import environment
+from rlvf.settings import parse_settings
+
+PACKAGES = (
+    *("torch", "transformers", "tokenizers"),
+    *("trl", "peft", "accelerate", "datasets", "python"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument("--tasks", type=Path, required=True, help="tasks.jsonl to train on")
+    parser.add_argument("--settings", required=True, help=f"the cell's {SETTINGS_HELP}")
+    parser.add_argument(
+        "--log", type=Path, required=True, help="JSON Lines, one per optimiser step"
+    )
+    parser.add_argument("--rollouts", type=Path, required=True, help="a sample of the completions")
+    parser.add_argument(
+        "--times", type=Path, required=True, help="JSON Lines: what each optimiser step took"
+    )
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="FOLDER",
+        help="where an interrupted run leaves what the same command goes on from; on SIGTERM or "
+        "SIGUSR1 the run stops there after the current optimiser step (default: nowhere)",
+    )
+    parser.add_argument(
+        "--checkpoint-every",
+        type=positive(int),
+        default=5,
+        metavar="N",
+        help="generations from one checkpoint to the next (default: 5)",
+    )
+    workers(parser)
+    out_folder(parser, "the adapter's folder")
+
+
+def run(options: argparse.Namespace) -> None:
+    settings = parse_settings(options.settings, TrainSettings)
+    tasks = vetted_tasks(options.tasks)
+    verify_folder(options.model)
+    environment.settle()
+    from rlvf.verification import Verifier
+
+    # Before torch is imported: the sandbox's processes must not descend from one that has it.
+    with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
+        from rlvf.slurm import requeue_if_preempted
+        from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
+        from rlvf.training.grpo import train
+
+        files = options.out, options.log, options.rollouts, options.times
+        if options.checkpoints is None:
+            train(options.model, tasks, settings, verifier, *files)
+            return
+        with StopRequest.listening() as stop:
+            identity = run_identity(options.model, tasks, settings)
+            with Checkpoints(
+                options.checkpoints, options.checkpoint_every, identity
+            ) as checkpoints:
+                try:
+                    train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
+                except KeyboardInterrupt as error:
+                    latest = checkpoints.latest()
+                    left = f"goes on from {latest}" if latest else "starts anew: no checkpoint yet"
+                    raise KeyboardInterrupt(f"the same command {left}") from error
+                finally:
+                    if stop:
+                        requeue_if_preempted()

@@ -1,0 +1,28 @@
+"""Compare what jobs used with what they asked for."""
+
+import argparse
+from pathlib import Path
+
+from rlvf.commands._inputs import read_all
+from rlvf.records import TrainingStepTimes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--benchmarks",
+        type=Path,
+        required=True,
+        help="folder of Snakemake's benchmark files, made with --benchmark-extended",
+    )
+    parser.add_argument("--times", type=Path, nargs="*", default=[], help="trainings' times")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a folder for usage.md and usage.csv"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from rlvf.analysis.usage import read_jobs, write_usage
+
+    jobs = read_jobs(options.benchmarks)
+    times = read_all(options.times, TrainingStepTimes)
+    print(write_usage(jobs, times, options.out), end="")

@@ -1,0 +1,30 @@
+"""Check a results folder against its manifest: what is missing, changed, or not of it."""
+
+import argparse
+import shlex
+
+from rlvf.commands._options import results
+from rlvf.errors import RlvfError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    results(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    from rlvf.provenance.verify import verify
+
+    problems, spoiled, left = verify(options.results)
+    for problem in problems:
+        print(problem)
+    if spoiled:
+        print(f"To make them again: rm -r {shlex.join(spoiled)}, then run Snakemake again; what no")
+        print(f"longer belongs to the study is forgotten with: rlvf manifest {options.results}")
+    if left:
+        print(f"To remove what killed jobs have left: rm -r {shlex.join(left)}")
+    if problems:
+        raise RlvfError(
+            f"{options.results}: {len(problems)} files are not as in the manifest; while Snakemake "
+            "runs, wait for its end, when it writes the manifest"
+        )
+    print(f"{options.results}: all files are as in the manifest")
