@@ -58,7 +58,7 @@ bench: $(INSTALLED) .bench/.installed
 # Apart from .venv, and with no more than .venv lacks: some are only measured, the others, for a test,
 # need other versions.
 .bench/.installed: benchmarks/requirements.txt
-.rocrate/.installed: tests/provenance/requirements.txt
+.rocrate/.installed: tests/runs/requirements.txt
 .bench/.installed .rocrate/.installed: | $(INSTALLED)
 	pip install --quiet --no-deps --upgrade --target $(@D) -r $<
 	@touch $@

@@ -59,4 +59,4 @@ def test_every_stage_comes_to_its_own_command_and_not_to_all(stage):
     assert [one for one in files(stage) if "/commands/" in one and "/_" not in one] == [
         f"rlvf/commands/{stage}.py"
     ]
-    assert "rlvf/analysis/plan.py" not in files(stage)
+    assert "rlvf/runs/plan.py" not in files(stage)

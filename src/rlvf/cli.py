@@ -12,7 +12,7 @@ from rlvf import inherited
 from rlvf.checksums import note_of, write_note
 from rlvf.commands import command_line
 from rlvf.errors import RlvfError
-from rlvf.provenance.place import place_line
+from rlvf.runs.place import place_line
 
 
 def main(arguments: list[str] | None = None) -> int:

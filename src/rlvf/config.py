@@ -19,6 +19,7 @@ from rlvf.benchmarks import BENCHMARKS, Benchmark, minimbpp
 from rlvf.errors import RlvfError
 from rlvf.reading import read, read_value
 from rlvf.rewards import Component
+from rlvf.runs.slurm import gpu_name, sbatch_options
 from rlvf.settings import (
     Commit,
     KeyedError,
@@ -34,7 +35,6 @@ from rlvf.settings import (
     describe,
     validate,
 )
-from rlvf.slurm import gpu_name, sbatch_options
 
 CONTROLS = ("reference", "empty")
 # Controls need no model; their paths say so.

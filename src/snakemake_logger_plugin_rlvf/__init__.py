@@ -26,7 +26,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
 from rlvf.files import atomic_writer
-from rlvf.watching.events import (
+from rlvf.runs.events import (
     AnyEvent,
     Begun,
     Done,
@@ -39,9 +39,9 @@ from rlvf.watching.events import (
     Submitted,
     read_events,
 )
-from rlvf.watching.report import summary
-from rlvf.watching.run import Run, last_words
-from rlvf.watching.slurm import SlurmJob, slurm_jobs
+from rlvf.runs.run import Run, last_words
+from rlvf.runs.squeue import SlurmJob, slurm_jobs
+from rlvf.runs.status import summary
 from snakemake_logger_plugin_rlvf.plan import explained, planned_jobs
 
 _PLAN = "rlvf_plan"

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
 from snakemake.settings.types import RerunTrigger
 
-from rlvf.watching.dry_run import DryRun, Environment, ExplainedJob
-from rlvf.watching.events import PlannedJob
+from rlvf.runs.dry_run import DryRun, Environment, ExplainedJob
+from rlvf.runs.events import PlannedJob
 
 
 def planned_jobs(dag) -> dict:

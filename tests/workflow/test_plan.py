@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from rlvf.analysis.plan import planned_jobs
 from rlvf.config import load_config
+from rlvf.runs.plan import planned_jobs
 from tests.workflow.conftest import planned
 
 

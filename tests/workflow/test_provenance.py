@@ -61,7 +61,7 @@ def test_the_communitys_validator_finds_it_valid(made):
     if not packages.exists():
         skip_or_fail("needs the RO-Crate validator: make .rocrate/.installed")
     done = subprocess.run(
-        [sys.executable, REPOSITORY / "tests" / "provenance" / "validate.py", results(made)],
+        [sys.executable, REPOSITORY / "tests" / "runs" / "validate.py", results(made)],
         env={**os.environ, "PYTHONPATH": str(packages)},
         capture_output=True,
         text=True,

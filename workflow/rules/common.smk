@@ -11,7 +11,7 @@ from rlvf.config import NO_MODEL, Site, parse_config, read_config
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, take_lock
 from rlvf.settings import FetchSettings, parse_settings, to_json
-from rlvf.slurm import cancel_jobs_of_earlier_runs
+from rlvf.runs.slurm import cancel_jobs_of_earlier_runs
 from rlvf.stamps import stamps
 from snakemake_logger_plugin_rlvf import attach, log_plan
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from rlvf.provenance.archive import write_archive
+    from rlvf.runs.archive import write_archive
 
     path = write_archive(options.config, options.options)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; in another checkout: tar xf {path.name}")

@@ -11,6 +11,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from rlvf.provenance.manifest import write_manifest
+    from rlvf.runs.manifest import write_manifest
 
     write_manifest(options.results)

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from rlvf.analysis.plan import show_plan
+    from rlvf.runs.plan import show_plan
 
     config = load_config(*options.config)
     print(show_plan(config, options.gpus, cores()), end="")

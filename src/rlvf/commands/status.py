@@ -15,9 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from rlvf.watching.events import latest_run, read_events
-    from rlvf.watching.report import status
-    from rlvf.watching.run import Run
+    from rlvf.runs.events import latest_run, read_events
+    from rlvf.runs.run import Run
+    from rlvf.runs.status import status
 
     path = latest_run()
     while True:

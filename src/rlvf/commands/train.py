@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
 
     # Before torch is imported: the sandbox's processes must not descend from one that has it.
     with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
-        from rlvf.slurm import requeue_if_preempted
+        from rlvf.runs.slurm import requeue_if_preempted
         from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
         from rlvf.training.grpo import train
 

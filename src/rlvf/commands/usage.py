@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from rlvf.analysis.usage import read_jobs, write_usage
+    from rlvf.runs.usage import read_jobs, write_usage
 
     jobs = read_jobs(options.benchmarks)
     times = read_all(options.times, TrainingStepTimes)

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from rlvf.provenance.verify import verify
+    from rlvf.runs.verify import verify
 
     problems, spoiled, left = verify(options.results)
     for problem in problems:

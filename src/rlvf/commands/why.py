@@ -14,9 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from rlvf.analysis.plan import job_key, job_seconds, wall_time
-    from rlvf.watching.dry_run import dry_run
-    from rlvf.watching.why import why
+    from rlvf.runs.dry_run import dry_run
+    from rlvf.runs.plan import job_key, job_seconds, wall_time
+    from rlvf.runs.why import why
 
     # They are Snakemake's, with or without -- before them.
     further = options.further

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from rlvf.runs.run import STATES, Attempt, Run
 from rlvf.text import duration
-from rlvf.watching.run import STATES, Attempt, Run
 
 # Of running or queued jobs; a cluster may have hundreds.
 _MOST_LINES = 20

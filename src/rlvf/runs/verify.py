@@ -8,7 +8,7 @@ from pathlib import Path
 from rlvf.checksums import TIMESTAMP
 from rlvf.files import is_left_over
 from rlvf.progress import Progress
-from rlvf.provenance.manifest import KNOWN, LOGS, read_products
+from rlvf.runs.manifest import KNOWN, LOGS, read_products
 
 # What a training in progress keeps in its cell.
 _CHECKPOINTS = re.compile(r"[^/]+/[^/]+/[^/]+/seed\d+/checkpoints")

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from rlvf.errors import RlvfError
-from rlvf.text import duration
-from rlvf.watching.events import (
+from rlvf.runs.events import (
     AnyEvent,
     Begun,
     Done,
@@ -22,7 +21,8 @@ from rlvf.watching.events import (
     Retried,
     Submitted,
 )
-from rlvf.watching.slurm import SlurmJob, slurm_jobs
+from rlvf.runs.squeue import SlurmJob, slurm_jobs
+from rlvf.text import duration
 
 State = Literal["waiting", "queued", "running", "done", "failed", "stopped"]
 STATES: tuple[State, ...] = ("waiting", "queued", "running", "done", "failed", "stopped")

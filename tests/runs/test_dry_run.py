@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from rlvf.errors import RlvfError
-from rlvf.watching.dry_run import dry_run
+from rlvf.runs.dry_run import dry_run
 from tests.sandbox.processes import wait_until
 
 _RULES = """

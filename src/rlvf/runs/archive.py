@@ -18,14 +18,14 @@ from rlvf.config import load_config
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer, take_lock
 from rlvf.progress import Progress
-from rlvf.provenance.manifest import (
+from rlvf.runs.manifest import (
     KNOWN,
     commit,
     jobs_of,
     read_products,
     write_manifest,
 )
-from rlvf.provenance.verify import verify
+from rlvf.runs.verify import verify
 
 _SNAKEMAKE = Path(".snakemake")
 _UP_TO_DATE = "Nothing to be done"

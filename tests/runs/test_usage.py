@@ -2,8 +2,8 @@ import csv
 
 import pytest
 
-from rlvf.analysis.usage import read_jobs, write_usage
 from rlvf.errors import RlvfError
+from rlvf.runs.usage import read_jobs, write_usage
 
 CELL = {"study": "rlvr", "model": "mini-qwen3", "policy": "grpo-tests", "seed": "0"}
 

@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from rlvf.errors import RlvfError
 from rlvf.records import Record
-from rlvf.watching.slurm import SlurmJob
+from rlvf.runs.squeue import SlurmJob
 
 # Beside Snakemake's own logs, in the folder in which it runs; a file for each run.
 RUNS = Path(".snakemake/rlvf")

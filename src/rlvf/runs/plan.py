@@ -39,7 +39,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from rlvf.analysis.usage import Job, read_jobs
 from rlvf.benchmarks import count_tasks, mbpp
 from rlvf.config import (
     NO_MODEL,
@@ -51,6 +50,7 @@ from rlvf.config import (
 )
 from rlvf.errors import RlvfError
 from rlvf.records import TrainingStepTimes, read_jsonl
+from rlvf.runs.usage import Job, read_jobs
 from rlvf.settings import Section, parse_settings
 from rlvf.text import NOTHING, duration, short_number, text_table
 

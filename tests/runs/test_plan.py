@@ -1,10 +1,10 @@
 import pytest
 
-from rlvf.analysis import plan as planning
-from rlvf.analysis.plan import plan, planned_jobs, show_plan
 from rlvf.config import load_config
 from rlvf.errors import RlvfError
 from rlvf.records import write_jsonl
+from rlvf.runs import plan as planning
+from rlvf.runs.plan import plan, planned_jobs, show_plan
 from rlvf.settings import to_json
 from tests.conftest import REPOSITORY
 

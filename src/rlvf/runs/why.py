@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
+from rlvf.runs.causes import CELL, NEVER_MADE, SAID_ALONE, Cause, causes, in_order
+from rlvf.runs.dry_run import DryRun
+from rlvf.runs.events import PlannedJob
 from rlvf.text import duration
-from rlvf.watching.causes import CELL, NEVER_MADE, SAID_ALONE, Cause, causes, in_order
-from rlvf.watching.dry_run import DryRun
-from rlvf.watching.events import PlannedJob
 
 _MOST_FILES, _MOST_LINES = 4, 12
 _UNEXPLAINED = "for a reason of Snakemake's own; `snakemake -n` names it"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlvf.watching.dry_run import ExplainedJob
+from rlvf.runs.dry_run import ExplainedJob
 
 CELL = ("study", "model", "policy", "seed")
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from rlvf.errors import RlvfError
-from rlvf.watching.events import (
+from rlvf.runs.events import (
     Begun,
     Done,
     Ended,
@@ -19,9 +19,9 @@ from rlvf.watching.events import (
     latest_run,
     read_events,
 )
-from rlvf.watching.report import status, summary
-from rlvf.watching.run import Run, last_words
-from rlvf.watching.slurm import SlurmJob, slurm_jobs
+from rlvf.runs.run import Run, last_words
+from rlvf.runs.squeue import SlurmJob, slurm_jobs
+from rlvf.runs.status import status, summary
 
 # As a real squeue 22.05 wrote them: preempted, put back and running again, waiting.
 _SQUEUE = """\

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from rlvf.analysis.usage import Job, read_job
 from rlvf.checksums import FileChecksum, files_of
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_directory, atomic_writer
 from rlvf.progress import Progress
-from rlvf.provenance.place import read_place
-from rlvf.provenance.snakemake import Recorded, recorded, recorded_products
+from rlvf.runs.metadata import Recorded, recorded, recorded_products
+from rlvf.runs.place import read_place
+from rlvf.runs.usage import Job, read_job
 
 NAME = "ro-crate-metadata.json"
 # Under the results folder: what jobs said and used, and the copy of the workflow.

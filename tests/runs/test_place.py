@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from rlvf.provenance.place import Place, place_line, read_place
+from rlvf.runs.place import Place, place_line, read_place
 
 
 def test_a_stage_says_where_it_ran_in_the_last_line_of_its_log(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 
 from rlvf.errors import RlvfError
 from rlvf.records import Record
-from rlvf.watching.events import PlannedJob
+from rlvf.runs.events import PlannedJob
 
 
 class Environment(Record):

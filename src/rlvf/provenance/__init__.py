@@ -1,1 +1,0 @@
-"""Where products come from: a manifest in a standard form, checking against it, an archive."""
