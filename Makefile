@@ -1,7 +1,9 @@
-# make mini   the whole study at mini scale, into results/mini/
-# make test   all checks and tests
+# make setup    .venv, with the versions of requirements.lock
+# make mini     the whole study at mini scale, into results/mini/
+# make test     all checks and tests
 # make archive  complete results in one file, to be unpacked with `tar xf` in another checkout
-# make bench  speed beside others, into benchmarks/ (a quick look: make bench OPTIONS="--limit 50")
+# make bench    speed beside others, into benchmarks/; RLVF_MBPP must name a copy of mbpp.jsonl
+#               (a quick look: make bench OPTIONS="--limit 50")
 # All set up .venv first. Another package index, for instance one with torch's CPU build, whose
 # address PyTorch's site names:  make mini INDEX=ADDRESS
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ unexport PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS SNAKEMAKE_PROFILE
 .PHONY: help setup mini test check archive bench
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -8
 
 setup: $(INSTALLED)
 

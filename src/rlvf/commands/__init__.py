@@ -35,7 +35,8 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rlvf",
         description="Reinforcement learning from verification feedback: the stages of the "
-        "workflow. Snakemake calls them; each can be run by hand.",
+        "workflow, which Snakemake calls and which can be run by hand, and commands for people.",
+        epilog="For people, and never called by Snakemake: archive, plan, status, verify, why.",
     )
     stages = parser.add_subparsers(title="stages", dest="stage", required=True, metavar="STAGE")
     for name in names():

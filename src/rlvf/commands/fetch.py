@@ -11,7 +11,11 @@ from rlvf.settings import FetchSettings, parse_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", required=True, help=f"kind, repo, revision: {SETTINGS_HELP}")
+    parser.add_argument(
+        "--settings",
+        required=True,
+        help=f"kind (hub: a model; mbpp: that dataset), repo, revision: {SETTINGS_HELP}",
+    )
     parser.add_argument(
         "--note", type=Path, metavar="FILE", help="write what was fetched, with checksums, here too"
     )

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adapter", type=Path, help="adapter folder (none: the base model)")
     parser.add_argument("--tasks", type=Path, required=True, help="tasks.jsonl to answer")
     parser.add_argument(
-        "--settings", required=True, help=f"seed, prompt, decoding: {SETTINGS_HELP}"
+        "--settings", required=True, help=f"seed, prompt, decoding, dtype: {SETTINGS_HELP}"
     )
     out(parser, "completions.jsonl")
 

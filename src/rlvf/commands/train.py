@@ -19,7 +19,12 @@ PACKAGES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, required=True, help="model folder")
     parser.add_argument("--tasks", type=Path, required=True, help="tasks.jsonl to train on")
-    parser.add_argument("--settings", required=True, help=f"the cell's {SETTINGS_HELP}")
+    parser.add_argument(
+        "--settings",
+        required=True,
+        help=f"the cell's {SETTINGS_HELP}; TrainSettings in src/rlvf/config.py has the keys, and "
+        "an adapter's cell.json is an example",
+    )
     parser.add_argument(
         "--log", type=Path, required=True, help="JSON Lines, one per optimiser step"
     )
