@@ -65,6 +65,10 @@ MADE_BY = {
     ".snakemake/": "workflow/rules/common.smk",
     ".snakemake/rlvf/": "src/rlvf/runs/events.py",
     "checksums.json": "src/rlvf/checksums.py",
+    "checkpoints/": "workflow/rules/train.smk",
+    "numbers.json": "src/rlvf/analysis/tables.py",
+    "claims.json": "src/rlvf/analysis/claims.py",
+    "cost.json": "src/rlvf/analysis/cost.py",
     "cell.json": "src/rlvf/training/grpo.py",
     "base.json": "src/rlvf/models/adapters.py",
     # Where rules put what is no product of a study at mini scale.
@@ -313,13 +317,18 @@ def test_the_commands_by_hand_check_completions(mbpp_path, tmp_path):
         subprocess.run(command, cwd=tmp_path, check=True, timeout=300)
 
     run(tasks)
-    task = read_tasks(tmp_path / "tasks.jsonl")[0]
-    row = {"task_id": task.task_id, "sample_id": 0, "completion": task.reference}
-    (tmp_path / "completions.jsonl").write_text(json.dumps(row))
+    tasks_file, few = tmp_path / "tasks.jsonl", 5
+    tasks_file.write_text("".join(tasks_file.open().readlines()[:few]))
+    rows = [
+        {"task_id": task.task_id, "sample_id": 0, "completion": task.reference}
+        for task in read_tasks(tasks_file)
+    ]
+    (tmp_path / "completions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     for words in rest:
         run(words)
-    assert '"verdict":"passed"' in (tmp_path / "executions.jsonl").read_text()
+    assert (tmp_path / "executions.jsonl").read_text().count('"verdict":"passed","error') == few
     assert '"diagnostics"' in (tmp_path / "ruff.jsonl").read_text()
+    assert "| m | base | 100.0 (" in (tmp_path / "tables" / "pass_at_1.md").read_text()
 
 
 # ---------------------------------------------------------------- examples in Python and YAML
