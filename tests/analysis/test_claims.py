@@ -152,6 +152,7 @@ def test_one_of_many_is_enough_only_after_correction(make_study, tmp_path):
 def test_equal_samples_in_any_order_give_identical_files(make_study, tmp_path):
     study = make_study(TRUTH, tasks=30, seeds=[1, 2])
     claims = parse_settings(str(REPOSITORY / "paper" / "claims.yaml"), Claims)
+    claims = claims.model_copy(update={"claims": claims.claims[:2]})  # all of them take a minute
     for name, samples in (("a", study), ("b", study[::-1])):
         write_claims(claims, "claims.yaml", samples_frame(samples), "c", tmp_path / name, "mini")
     names = {path.name for path in (tmp_path / "a").iterdir()}

@@ -87,7 +87,7 @@ FORGERY = {
     "reads the server's pipes": Attack(
         "import os\nfor d in [0, *range(4, 1024)]:\n try:\n  if os.read(d, 10): break\n"
         " except OSError: pass\nelse: raise SystemExit\n" + RIGHT,
-        "the candidate holds its own four pipes only",
+        "the candidate holds its own pipe and three files only",
     ),
     "sends results of its own": Attack(
         "import os, struct\n"

@@ -119,6 +119,22 @@ def test_the_key_is_in_no_slice_unless_it_is_set():
     assert parse_settings(to_json(settings), SandboxSettings) == settings
 
 
+def test_a_package_may_lie_where_the_scratch_folder_would_be(tmp_path, monkeypatch):
+    """As in a checkout below /tmp, which must not cost a layer of isolation."""
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / "__init__.py").write_text("number = 7\n")
+    info = tmp_path / "small-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: small\nVersion: 1.0\n")
+    (info / "RECORD").write_text("small/__init__.py,,\nsmall-1.0.dist-info/METADATA,,\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    code = "import small, os\nopen('x', 'w').close()\nprint(small.number, os.listdir())"
+    with Sandbox(SandboxSettings(packages=("small",)), workers=1) as found:
+        assert output(found, code) == "7 ['x']\n"
+        with Sandbox(SandboxSettings(), workers=1) as usual:
+            assert found._connections[0].layers == usual._connections[0].layers
+
+
 @pytest.mark.parametrize("given", ["numpy", ["numpy; rm"], [1], [""]])
 def test_names_are_names(given):
     with pytest.raises(RlvfError, match="packages"):

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -244,6 +245,23 @@ def stop_when_it_computes(server, whom, leader):
 def processor_time(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_time_in_which_nobody_takes_the_replies_does_not_count():
+    large = 540_000  # two of these are more than a server keeps
+    code = WORK.format(0) + "def f(x):\n" + textwrap.indent(WORK.format("x"), " ") + " return x\n"
+    code += "def g(x): return 'x' * x\n"
+    task = make_task(*[f"assert g({large}) == 'x' * {large}"] * 2, *["assert f(0.2) == 0.2"] * 5)
+
+    def slowly():
+        yield Candidate(task, 0, code)
+        time.sleep(0.8)
+        yield Candidate(TASK, 0, RIGHT)
+
+    with Sandbox(HASTY, workers=1) as sandbox:
+        first, _ = sandbox.execute(slowly())
+    assert first.verdict == "passed"
+    assert first.times.seconds < 1.5
 
 
 def test_time_in_which_others_compute_does_not_count():

@@ -88,6 +88,13 @@ def test_what_a_task_gives_to_its_tests_is_looked_at(task, problem):
         vet([make_task("assert f(1) == 2", **task)])
 
 
+@pytest.mark.parametrize("name", ["stdin", "stdout"])
+def test_what_is_larger_than_a_file_in_the_sandbox_is_refused(name):
+    test = {"kind": "stdio", "stdin": "", "stdout": ""} | {name: "é" * (8 << 20)}
+    with pytest.raises(RlvfError, match=f"^task 't/1': test 1 has a {name} of 16 MiB or more"):
+        vet([make_task(test)])
+
+
 def test_all_of_mbpp_is_taken(mbpp_path):
     settings = mbpp.Settings(source=str(mbpp_path))
     for split in mbpp.SPLITS:

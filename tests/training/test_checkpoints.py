@@ -91,9 +91,17 @@ def opened(tmp_path):
     )
 
 
+@pytest.fixture(scope="module")
+def kept():
+    return {}
+
+
 @pytest.fixture
-def undisturbed(run, scored):
-    return run("undisturbed")
+def undisturbed(run, scored, kept):
+    """Made once for all tests: it takes long, and is the same each time."""
+    if not kept:
+        kept["run"] = run("undisturbed")
+    return kept["run"]
 
 
 def test_a_run_that_is_stopped_in_every_generation_ends_like_one_that_is_not(

@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,6 @@ class Order:
     answer and what it is to do."""
 
     def __init__(self, limits: dict, runs: list[dict], contents: list[dict]):
-        self.limits = limits
         self.runs = runs
         head = marshal.dumps(limits | {"runs": runs})
         self.data = b"".join(map(wire.frame, (head, *map(marshal.dumps, contents))))
@@ -165,7 +165,7 @@ class Connection:
         if self._process is None:
             self._restart()
         self._runs = order.runs
-        self._outputs: list[tuple[bytes, bytes, bytes]] = []
+        self._replies: list[judge.Reply] = []
         self._results = b""
         self._unsent = memoryview(order.data)
         self._patience = _PATIENCE
@@ -197,29 +197,36 @@ class Connection:
             if kind == b"c":
                 self._results += content
             elif kind == b"r":
-                out, err = wire.OUTPUT.unpack_from(content)
-                end = len(content) - out - err
-                results = self._results + content[wire.OUTPUT.size : end]
-                self._outputs.append((results, content[end : end + out], content[end + out :]))
+                self._replies.append(self._reply(self._results, content))
                 self._results = b""
             elif kind == b"s":
-                ended = zip(self._runs, self._outputs, json.loads(content), strict=False)
-                return [self._reply(*one) for one in ended]
+                return self._replies
             elif kind == b"x":
                 raise ServerLost(f"it cannot run a candidate: {content.decode()}")
         return None
 
-    def _reply(self, run: dict, output: tuple[bytes, bytes, bytes], summary: dict) -> judge.Reply:
-        """What became of one run. Raises ServerLost if that is not the candidate's doing."""
-        results, *streams = output
-        stdout, stderr = (stream.decode(errors="replace") for stream in streams)
-        cpu_limit = summary.pop("cpu_limit")
-        mark, *frames = wire.Unpacker().feed(results) or [b"it ended early"]
+    def _reply(self, results: bytes, content: bytes) -> judge.Reply:
+        """What became of a run. Raises ServerLost if that is not the candidate's doing."""
+        out, err, cut, end, *numbers, count = wire.RUN.unpack_from(content)
+        status, seconds, cpu_seconds, cpu_limit = numbers
+        times = struct.Struct(wire.TIMES.format(count))
+        begin, middle = wire.RUN.size + times.size, len(content) - out - err
+        mark, *frames = wire.Unpacker().feed(results + content[begin:middle]) or [b"it ended early"]
         if mark:
             raise ServerLost(f"it cannot prepare a candidate: {mark.decode()}")
-        reply = judge.Reply(frames[: run["frames"]], stdout=stdout, stderr=stderr, **summary)
+        reply = judge.Reply(
+            frames[: self._runs[len(self._replies)]["frames"]],
+            end=wire.ENDS[end],
+            status=status,
+            milliseconds=[*times.unpack_from(content, wire.RUN.size)],
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            stdout=content[middle : middle + out].decode(errors="replace"),
+            stdout_cut=cut,
+            stderr=content[middle + out :].decode(errors="replace"),
+        )
         killed = reply.end == "exit" and reply.status == -signal.SIGKILL
-        if killed and reply.cpu_seconds < cpu_limit:
+        if killed and cpu_seconds < cpu_limit:
             # Neither the server did that nor a limit, and the candidate has no means to.
             raise ServerLost("something outside, for want of memory perhaps, killed a candidate")
         return reply

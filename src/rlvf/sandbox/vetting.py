@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, CallTest, StdioTest, Task, Test
+from rlvf.sandbox.inside import isolation
 from rlvf.sandbox.inside.values import TooLarge, decode, encode
 from rlvf.sandbox.split import SetUp, SplitAssert, names_needed, set_up, split_assert
 
@@ -29,8 +30,11 @@ def vet(tasks: Iterable[Task], source: Path | None = None) -> None:
 
 
 def _vet(task: Task) -> None:
+    for number, test in enumerate(task.tests, 1):
+        if isinstance(test, StdioTest) and (problem := _stdio_problem(test)):
+            raise RlvfError(f"test {number} {problem}")
     if all(isinstance(test, StdioTest) for test in task.tests):
-        return  # a program has no entry point, and any text may be its output
+        return  # a program has no entry point
     if not task.entry_point.isidentifier() or keyword.iskeyword(task.entry_point):
         raise RlvfError(f"entry_point {task.entry_point!r} is not a name that code can define")
     _compile("setup", task.setup, "exec")
@@ -43,6 +47,15 @@ def _vet(task: Task) -> None:
 
 def _cut(text: str) -> str:
     return repr(text if len(text) <= 200 else f"{text[:197]}...")
+
+
+def _stdio_problem(test: StdioTest) -> str | None:
+    """Why nobody could pass, if that is so: input and output are files in the sandbox."""
+    most = isolation.FILE_BYTES
+    for name, text in (("stdin", test.stdin), ("stdout", test.stdout)):
+        if len(text.encode("utf-8", "surrogatepass")) >= most:
+            return f"has a {name} of {most >> 20} MiB or more, which is more than the sandbox takes"
+    return None
 
 
 def _problem(name: str, test: Test, task: Task, known: SetUp) -> str | None:

@@ -37,8 +37,9 @@ from typing import NamedTuple, NoReturn
 # Of the scratch folder, and of each file in it.
 _SCRATCH_BYTES = 64 << 20
 _SCRATCH_FILES = 1000
-_FILE_BYTES = 16 << 20
-_SCRATCH = "/tmp"  # in a root of its own
+FILE_BYTES = 16 << 20
+# Where it is in a root of its own; the second where something else has to be seen in the first.
+_SCRATCH = "/tmp", "/scratch"
 _DESCRIPTORS = 64
 THREADS = 256
 # As many more where all threads of the user count, who may start some meanwhile.
@@ -144,7 +145,7 @@ class Limits:
             (resource.RLIMIT_AS, self._memory),
             (resource.RLIMIT_DATA, self._memory),
             (resource.RLIMIT_STACK, max(self._memory, _STACK_BYTES)),
-            (resource.RLIMIT_FSIZE, _FILE_BYTES),
+            (resource.RLIMIT_FSIZE, FILE_BYTES),
             (resource.RLIMIT_CPU, self._cpu + 2),
             (resource.RLIMIT_NOFILE, _DESCRIPTORS),
             (resource.RLIMIT_NPROC, self._other_threads + THREADS),
@@ -166,7 +167,7 @@ class Limits:
         threads = self._threads if _at_least(most, self._threads) else most
         for limit, value in (
             (resource.RLIMIT_AS, self._memory),
-            (resource.RLIMIT_FSIZE, _FILE_BYTES),
+            (resource.RLIMIT_FSIZE, FILE_BYTES),
             (resource.RLIMIT_NOFILE, _DESCRIPTORS),
             (resource.RLIMIT_NPROC, threads),
             (resource.RLIMIT_CORE, 0),
@@ -234,6 +235,8 @@ def enter(
     existing empty folder of this user. `program` is the server's own seccomp filter.
     """
     runtime = _runtime() + readable
+    is_taken = any(path.startswith(f"{_SCRATCH[0]}/") for path in runtime)
+    scratch = _SCRATCH[is_taken]
     account = _spare_account() if os.geteuid() == 0 else 0
     others = _threads_of(os.getuid())
     reading, writing = os.pipe()
@@ -246,8 +249,9 @@ def enter(
         os.waitpid(process, 0)
         watchman = _fork_watched(folder)
     else:
-        problem, watchman = None, _enter_namespaces(folder, runtime, account, writing)
-    entered = Entered(folder if problem else _SCRATCH, watchman)
+        problem = None
+        watchman = _enter_namespaces(folder, scratch, runtime, account, writing)
+    entered = Entered(folder if problem else scratch, watchman)
     entered.take("namespaces", problem)
     if not account:
         limits.share_threads(others, all_count=problem is not None or not _counts_by_namespace())
@@ -427,7 +431,9 @@ def _threads_of(user: int) -> int:
 # ---------------------------------------------------------------- namespaces
 
 
-def _enter_namespaces(folder: str, runtime: list[str], account: int, problem: int) -> Watchman:
+def _enter_namespaces(
+    folder: str, scratch: str, runtime: list[str], account: int, problem: int
+) -> Watchman:
     """Go on in a new process in namespaces of its own, the caller's process waiting for its end.
     Where that is denied, write why to the descriptor `problem` and end.
     """
@@ -435,7 +441,7 @@ def _enter_namespaces(folder: str, runtime: list[str], account: int, problem: in
         _unshare(account)
         die_with_parent()
         watchman = _fork_watched(also=problem)
-        _change_root(folder, runtime, account)
+        _change_root(folder, scratch, runtime, account)
     except OSError as error:
         os.write(problem, str(error).encode())
         os._exit(1)
@@ -459,7 +465,7 @@ def _unshare(account: int) -> None:
             stream.write(text)
 
 
-def _change_root(root: str, runtime: list[str], account: int) -> None:
+def _change_root(root: str, scratch: str, runtime: list[str], account: int) -> None:
     _mount(None, "/", None, _REC | _PRIVATE)
     _mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "mode=755,size=4m")
     for path in runtime:
@@ -467,11 +473,11 @@ def _change_root(root: str, runtime: list[str], account: int) -> None:
     for link in ("/lib", "/lib64"):  # the dynamic linker's names for what lies elsewhere now
         if os.path.islink(link):
             os.symlink(os.readlink(link), root + link)
-    os.mkdir(root + _SCRATCH)
+    os.mkdir(root + scratch)
     owner = f"uid={account or os.getuid()},gid={account or os.getgid()}"
     sizes = f"size={_SCRATCH_BYTES},nr_inodes={_SCRATCH_FILES}"
     options = f"mode=700,{owner},{sizes}"
-    _mount("tmpfs", root + _SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
+    _mount("tmpfs", root + scratch, "tmpfs", _NOSUID | _NODEV | _NOEXEC, options)
     _mount(None, root, None, _REMOUNT | _RDONLY | _NOSUID | _NODEV, "mode=755,size=4m")
     os.chroot(root)
     os.chdir("/")

@@ -3,10 +3,10 @@
 Its first frame on standard input says what to confine candidates with; it answers `h` + what is
 in force. Then orders come, each for one candidate: a frame of limits, which are numbers, and one
 of content for each time that the candidate is to be run, which it reads for itself. The answer is,
-for each run, what the candidate's process wrote as results, in frames `c` of any length and one `r`
-that ends with its output (see `wire.OUTPUT`); then `s` + how each run ended, or `x` + why one could
-not be begun. A run that is lost, to a limit or a signal, is the last one. Meanwhile the server says
-`b` each second.
+for each run, what the candidate's process wrote as results, in frames `c` of any length, and a
+frame `r`: how the run ended (`wire.RUN`), the rest of the results, the output. Then comes `s`, or
+`x` + why a run could not be begun. A run that is lost, to a limit or a signal, is the last one.
+Meanwhile the server says `b` each second.
 
 The first of the results is written before the first line of the candidate's code is looked at:
 without it, or if it is not empty, nothing that happened is the candidate's doing.
@@ -25,6 +25,7 @@ import math
 import os
 import select
 import signal
+import struct
 import sys
 import time
 
@@ -51,8 +52,8 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 _SMALL, _STEP, _POOL, _POOL_HEAD = 512, 16, 1 << 14, 48
 # What a bytes object takes beside its content.
 _BYTES_HEAD = 33
-# More than there can be of gaps of one size.
-_GAPS = 1 << 12
+# More bytes than there can be in gaps of one size.
+_GAPS = 1 << 22
 # States of threads that have nothing to do. The others: R computes or waits for a core, D waits for
 # a disk, T was stopped. None of these is a choice of the candidate's, which may send no signals.
 _IDLE = frozenset("SZXI")
@@ -61,7 +62,7 @@ _IDLE = frozenset("SZXI")
 def main() -> None:
     """Serve until the client goes."""
     isolation.forget_the_session()
-    # No pipe is to get one of the numbers that a candidate has its own pipes by.
+    # Nothing is to get one of the numbers by which a candidate has its own pipe and files.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= candidate.KEPT:
         pass
     os.close(descriptor)
@@ -106,7 +107,7 @@ def _fill_gaps() -> list:
     first, which is most of what an execution costs."""
     kept: list = []
     for size in range(2 * _STEP, _SMALL + 1, _STEP):
-        for number in range(_GAPS):
+        for number in range(_GAPS // size):
             # The smallest hold no bytes object, but an integer.
             block = bytes(size - _BYTES_HEAD) if size > _BYTES_HEAD else 1000 + number
             if id(block) % _POOL == _POOL_HEAD:
@@ -114,7 +115,7 @@ def _fill_gaps() -> list:
             kept.append(block)
     end = 0  # of what has been placed by size in no pool, but in the first gap that is large enough
     for size in (65536, 32768, 16384, 8192, 6144, 4096, 3072, 2048, 1536, 1024, 768, 640, 528):
-        for _ in range(_GAPS):
+        for _ in range(_GAPS // size):
             kept.append(bytes(size - _BYTES_HEAD))
             if id(kept[-1]) > end:
                 end = id(kept[-1])
@@ -175,7 +176,7 @@ class _Server:
     def serve(self, order: dict) -> None:
         """Run a candidate as often as the order says, unless it is lost before, and answer."""
         budget = _Budget(order)
-        runs, summaries = order["runs"], []
+        runs = order["runs"]
         for left, settings in zip(range(len(runs) - 1, -1, -1), runs, strict=True):
             try:
                 run = _Run(settings, budget, self, more=left > 0)
@@ -186,22 +187,16 @@ class _Server:
                 end = run.watch()
             finally:
                 run.kill()
-            summaries.append(run.summary(end, cut=run.reply()))
+            run.reply(end)
             for name in os.listdir():
                 os.unlink(name)
-            if _is_lost(summaries[-1]):
+            if run.is_lost(end):
                 for _ in range(left):
                     self.results.skip(_JOBS)
                 break
             budget.take(run)
         self.replies.send()
-        _answer("s", json.dumps(summaries).encode())
-
-
-def _is_lost(summary: dict) -> bool:
-    """Whether the process was lost, and with it the tests that were still to come."""
-    ended_by_itself = summary["end"] == "exit" and summary["status"] >= 0
-    return not ended_by_itself and summary["end"] not in ("done", "protocol")
+        _answer("s")
 
 
 class _Budget:
@@ -277,6 +272,8 @@ class _Run:
             ready = dict(poll.poll(left * 1000 + 1))
             if _JOBS in ready:
                 sys.exit()
+            # This may wait for the client, which is none of the candidate's time.
+            self._results.make_room()
             self._cpu = time.clock_gettime(self._clock)
             if is_due := time.monotonic() - self._counted >= left:
                 self._count_time(left)
@@ -360,31 +357,30 @@ class _Run:
         if self._process is not None:
             os.close(self._process)
 
-    def reply(self) -> bool:
-        """Answer with the results and the output of the process; whether the latter is cut."""
-        files = self._stdout, self._stderr
-        cut = self._server.replies.add_run(self._results.take(), *files, self._output)
+    def is_lost(self, end: str) -> bool:
+        """Whether the process was lost, and with it the tests that were still to come."""
+        ended_by_itself = end == "exit" and self._status >= 0
+        return not ended_by_itself and end not in ("done", "protocol")
+
+    def reply(self, end: str) -> None:
+        """Answer with how the process ended, its results and the last of its output."""
+        now = time.monotonic()
+        times = *self._milliseconds[1:], (now - self._step) * 1000
+        out, err = os.lseek(self._stdout, 0, os.SEEK_END), os.lseek(self._stderr, 0, os.SEEK_END)
+        last_out, last_err = min(out, self._output), min(err, self._output)
+        ended = wire.ENDS.index(end), self._status, now - self._started, self._cpu, self._cpu_limit
+        summary = wire.RUN.pack(last_out, last_err, out > last_out, *ended, len(times))
+        summary += struct.pack(wire.TIMES.format(len(times)), *times)
+        kept = (self._stdout, out, last_out), (self._stderr, err, last_err)
+        self._server.replies.add_run(summary, self._results.take(), kept)
         self._results.wipe()
-        for file in files:
-            os.close(file)
-        return cut
+        os.close(self._stdout)
+        os.close(self._stderr)
 
     @property
     def taken(self) -> tuple[float, float]:
         """The time that the process has taken, of the processor and on the clock."""
         return self._cpu, self._passed
-
-    def summary(self, end: str, cut: bool) -> dict:
-        now = time.monotonic()
-        return {
-            "end": end,
-            "status": self._status,
-            "milliseconds": [*self._milliseconds[1:], (now - self._step) * 1000],
-            "seconds": now - self._started,
-            "cpu_seconds": self._cpu,
-            "cpu_limit": self._cpu_limit,
-            "stdout_cut": cut,
-        }
 
 
 class _Replies:
@@ -393,43 +389,43 @@ class _Replies:
 
     def __init__(self):
         self._file = os.memfd_create("replies")
-        self._size = 0
 
     def add_results(self, results: memoryview) -> None:
         """Some of the results of a run that goes on."""
         frame = _framed("c", results)
         wire.write(self._place(sum(map(len, frame))), *frame)
 
-    def add_run(self, results: memoryview, stdout: int, stderr: int, most: int) -> bool:
-        """The results of a run and the last bytes, `most` at most, of the files with its output;
-        whether there is more of the first one."""
-        out, err = os.lseek(stdout, 0, os.SEEK_END), os.lseek(stderr, 0, os.SEEK_END)
-        most_out, most_err = min(out, most), min(err, most)
-        length = 1 + wire.OUTPUT.size + len(results) + most_out + most_err
-        head = wire.LENGTH.pack(length) + b"r" + wire.OUTPUT.pack(most_out, most_err)
+    def add_run(
+        self, summary: bytes, results: memoryview, kept: tuple[tuple[int, int, int], ...]
+    ) -> None:
+        """What there is of a run that has ended. `kept`: files with their sizes, and how many of
+        the last bytes are kept of each."""
+        length = 1 + len(summary) + len(results) + sum(count for *_, count in kept)
         place = self._place(wire.LENGTH.size + length)
-        wire.write(place, head, results)
-        for file, size, left in ((stdout, out, most_out), (stderr, err, most_err)):
-            while left:
-                left -= os.sendfile(place, file, size - left, left)
-        return out > most
+        wire.write(place, wire.LENGTH.pack(length) + b"r" + summary, results)
+        for file, size, count in kept:
+            _copy(file, size - count, count, place)
 
     def _place(self, size: int) -> int:
         """The descriptor to write the next bytes to, of which there are so many."""
-        if self._size + size > _TOGETHER:
+        if os.lseek(self._file, 0, os.SEEK_CUR) + size > _TOGETHER:
             self.send()
-        if size > _TOGETHER:
-            return _REPLIES
-        self._size += size
-        return self._file
+        return self._file if size <= _TOGETHER else _REPLIES
 
     def send(self) -> None:
         """Send what there is."""
-        left, self._size = self._size, 0
-        os.lseek(self._file, 0, os.SEEK_SET)
-        while left:
-            left -= os.sendfile(_REPLIES, self._file, None, left)
+        _copy(self._file, 0, os.lseek(self._file, 0, os.SEEK_CUR), _REPLIES)
         _empty(self._file)
+
+
+def _copy(file: int, start: int, count: int, target: int) -> None:
+    """Write a part of a file to the descriptor `target`, without looking at it."""
+    while count:
+        copied = os.sendfile(target, file, start, count)
+        if not copied:
+            raise OSError("a file is shorter than it was")
+        start += copied
+        count -= copied
 
 
 class _Results:
@@ -450,9 +446,13 @@ class _Results:
         self._left = 0
         self._length = self._digits = 0
 
-    def read(self, descriptor: int) -> int:
+    def make_room(self) -> None:
+        """Hand on what fills the buffer, which may be to wait for the client."""
         if self._end == len(self._view):
             self._replies.add_results(self.take())
+
+    def read(self, descriptor: int) -> int:
+        self.make_room()
         start = self._end
         count = os.readv(descriptor, [self._view[start:]])
         self._end += count

@@ -8,8 +8,13 @@ MAX_CANDIDATE_FRAME = 4 << 20
 MAX_CANDIDATE_TOTAL = 16 << 20
 
 LENGTH = struct.Struct("!I")
-# A server's frame about a run begins with how many bytes of stdout and of stderr it ends with.
-OUTPUT = struct.Struct("!II")
+# What a server says of a run: how many bytes of stdout and of stderr there are, whether more of
+# stdout was printed, how the run ended (a place in `ENDS`), the status of the process, its seconds
+# on the clock and of the processor, how many of the latter it could have, how many `TIMES` follow.
+RUN = struct.Struct("!II?BiddII")
+ENDS = ("done", "exit", "cpu", "wall", "protocol", "unprepared")
+# How long each step of a run took, in milliseconds.
+TIMES = "!{}d"
 
 
 def frame(payload: bytes) -> bytes:
