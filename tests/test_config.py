@@ -1,12 +1,16 @@
 import copy
+import json
+import re
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
 from rlvf.benchmarks import mbpp, minimbpp
-from rlvf.config import CHECKOUT, Config, load_config, parse_config, read_config
+from rlvf.cli import main
+from rlvf.config import CHECKOUT, TAKEN, Config, load_config, parse_config, read_config
 from rlvf.errors import RlvfError
 from rlvf.settings import LintSettings, SandboxSettings, parse_settings, to_json
 from tests.conftest import REPOSITORY
@@ -97,6 +101,40 @@ def test_a_wrong_value_is_named_with_what_is_allowed(raw, key, value, message):
     with pytest.raises(RlvfError, match=f"^config.yaml: .*{message}") as error:
         parse_config(changed(raw, key, value), "config.yaml")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "like", "name"),
+    [
+        (section, like, name)
+        for section, like in (
+            ("studies", "rlvr"),
+            ("models", "qwen3-0.6b"),
+            ("decodings", "greedy"),
+        )
+        for name in TAKEN[section]
+    ],
+)
+def test_a_name_that_would_land_on_another_folder_is_refused(raw, section, like, name):
+    raw[section][name] = raw[section][like]
+    with pytest.raises(RlvfError, match=f"^config.yaml: {section}.{name}: is the name of another"):
+        parse_config(raw, "config.yaml")
+
+
+def test_all_folders_that_the_rules_make_beside_names_are_known():
+    rules = "".join(path.read_text() for path in (REPOSITORY / "workflow" / "rules").iterdir())
+    for section, place in (("studies", "RESULTS"), ("models", "STUDY"), ("decodings", "CELL")):
+        beside = set(re.findall(rf"{{{place}}}/([a-z-]+)(?![\w.-])", rules))
+        assert beside and beside <= {*TAKEN[section]}
+
+
+def test_two_policies_of_one_name_are_refused(raw):
+    study = raw["studies"]["rlvr"]
+    raw["algorithms"] |= {"a": raw["algorithms"]["grpo"], "a-b": raw["algorithms"]["gspo"]}
+    raw["rewards"]["mixes"] |= {"b-c": {"tests": 1.0}, "c": {"ruff": 1.0}}
+    study |= {"algorithms": ["a", "a-b"], "rewards": ["b-c", "c"], "published": []}
+    with pytest.raises(RlvfError, match=r"studies.rlvr: two pairs .* called 'a-b-c'; rename one"):
+        parse_config(raw, "config.yaml")
 
 
 @pytest.mark.parametrize("key", ["results", "cache"])
@@ -293,3 +331,33 @@ def test_hyperparameters_are_what_a_study_uses_and_what_changes_its_results(pape
     assert list(found["studies"]) == ["rlvr"]
     assert found["training"]["learning_rate"] == config.training.learning_rate
     assert not found.keys() & {"scale", "results", "cache", "resources", "checkpoint_every"}
+
+
+# ---------------------------------------------------------------- for editors
+
+
+@pytest.fixture
+def schema(capsys):
+    assert main(["schema"]) == 0
+    return jsonschema.Draft202012Validator(json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config/mini.yaml"])
+def test_the_schema_holds_for_each_file_by_itself(schema, name):
+    schema.validate(yaml.safe_load((REPOSITORY / name).read_text()))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("training: {generation: 5}", ["training"]),
+        ("training: {generations: 0}", ["training", "generations"]),
+        ("sandbox: {timeout: fast}", ["sandbox", "timeout"]),
+        ("studies: {rlvr: {seeds: 1}}", ["studies", "rlvr", "seeds"]),
+        ("models: {m: {kind: hub, revision: main}}", ["models", "m"]),
+        ("rewards: {components: {ruff: {kind: ruff, cap: x}}}", ["rewards", "components", "ruff"]),
+    ],
+)
+def test_the_schema_finds_what_is_wrong(schema, text, place):
+    (error,) = schema.iter_errors(yaml.safe_load(text))
+    assert list(error.absolute_path) == place

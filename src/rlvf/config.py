@@ -312,6 +312,14 @@ def _folder(path: str) -> str:
 
 Folder = Annotated[str, AfterValidator(_folder)]
 
+# By section, the names of folders that lie where one of that name would: in the results, in a
+# study's folder, in a cell's (workflow/rules/common.smk). Mini's results lie in the paper scale's.
+TAKEN = {
+    "studies": ("benchmarks", "fetched", "logs", "mini", "models"),
+    "models": (NO_MODEL, "claims", "cost", "figures", "tables", "tasks"),
+    "decodings": ("adapter", "checkpoints"),
+}
+
 
 class ResourceSettings(Section):
     """What a stage asks for: GPUs, CPU cores, memory in MB, run time in minutes."""
@@ -414,6 +422,18 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _names_are_free(self) -> "Config":
+        for section, taken in TAKEN.items():
+            for name in getattr(self, section):
+                if name in taken:
+                    raise KeyedError(
+                        f"{section}.{name}",
+                        f"is the name of another folder in the results (all: {', '.join(taken)}); "
+                        "choose another name",
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> "Config":
         for name, model in self.models.items():
             if model.kind == "mini":
@@ -440,7 +460,14 @@ class Config(Section):
                         _known(f"{where}.overrides.{number}.where.{key}", [chosen], values)
             for key in study.published:
                 _key_exists(self, key, f"{where}.published")
+            places = set()
             for cell in self.cells(name):
+                if (place := (cell.model, cell.policy, cell.seed)) in places:
+                    raise KeyedError(
+                        where,
+                        f"two pairs of algorithm and reward are called {cell.policy!r}; rename one",
+                    )
+                places.add(place)
                 if cell.trained:
                     self.train_settings(cell)
         return self

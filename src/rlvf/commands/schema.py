@@ -1,0 +1,32 @@
+"""Print a JSON schema of the configuration, with which editors check and complete its files."""
+
+import argparse
+import json
+from typing import Any
+
+from rlvf.config import Config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "config.yaml and config/mini.yaml name the file: rlvf schema > config.schema.json"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    print(json.dumps(_of_any_file(Config.model_json_schema()), indent=1))
+
+
+def _of_any_file(schema: Any) -> Any:
+    """The schema without what is asked of all files together: each may leave out what another one
+    has, even by what a section's kind is told."""
+    if isinstance(schema, list):
+        return [_of_any_file(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    renamed = {"oneOf": "anyOf"}
+    return {
+        renamed.get(key, key): _of_any_file(value)
+        for key, value in schema.items()
+        if not (key == "required" and isinstance(value, list))
+    }
