@@ -65,27 +65,10 @@ include: "workflow/rules/analyse.smk"
 include: "workflow/rules/paper.smk"
 
 
-# Last: it concerns all rules before it.
+# This file comes after all rules, since it changes each of them: their jobs run in the image.
 if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
 
     include: "workflow/rules/containers.smk"
 
 
-attach(workflow)
-
-
-onstart:
-    start_alone()
-    fetch_what_is_gone(workflow.dag)
-    log_plan(workflow)
-
-
-onsuccess:
-    report_usage()
-    record_provenance()
-    announce_products(workflow.dag)
-
-
-onerror:
-    report_usage()
-    record_provenance()
+include: "workflow/rules/hooks.smk"

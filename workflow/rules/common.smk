@@ -3,17 +3,14 @@ import gc
 import os
 import re
 import shlex
-import subprocess
 import sys
 
-from rlvf.checksums import note_of, noted_source
+from rlvf.checksums import note_of
 from rlvf.config import NO_MODEL, Site, parse_config, read_config
 from rlvf.errors import RlvfError
-from rlvf.files import file_checksum, take_lock
+from rlvf.files import file_checksum
 from rlvf.settings import FetchSettings, parse_settings, to_json
-from rlvf.runs.slurm import cancel_jobs_of_earlier_runs
 from rlvf.stamps import stamps
-from snakemake_logger_plugin_rlvf import attach, log_plan
 
 # A plan is many objects that stay: looking through them for garbage all the time takes a sixth of
 # planning.
@@ -226,54 +223,3 @@ def of_trainings(study, name):
 
 if SITE.gpu_jobs:
     workflow.resource_settings.resources.setdefault("gpu_jobs", SITE.gpu_jobs)
-
-
-def start_alone():
-    """Make sure that no other run is at work here, and none of its jobs. Snakemake's own lock stays
-    behind when it is killed; this one does not."""
-    global RUN_LOCK
-    try:
-        RUN_LOCK = take_lock(".snakemake/run.lock", "another Snakemake is at work in this folder")
-    except RlvfError as error:
-        sys.exit(str(error))
-    cancel_jobs_of_earlier_runs(os.getcwd())
-
-
-def fetch_what_is_gone(dag):
-    """Fetch what a job of this run needs and the cache no longer has, since it was emptied or the
-    results came without it. For Snakemake a missing folder would be reason enough to make all that
-    was ever made from it again."""
-    inputs = {path for job in dag.needrun_jobs() for path in job.input}
-    for note in sorted(filter(os.path.exists, inputs)):
-        folder = folder_of(note)
-        if folder != note and not os.path.exists(folder):
-            settings = to_json(noted_source(note))
-            if run_rlvf("fetch", "--settings", settings, "--out", folder) != 0:
-                sys.exit(1)
-
-
-def report_usage():
-    """Show what jobs used against what they asked for."""
-    times = [file for study in CONFIG.studies for file in training_times_of(study)]
-    times = filter(os.path.exists, times)
-    run_rlvf("usage", "--benchmarks", BENCHMARKS, "--out", RESULTS, "--times", *times)
-
-
-def record_provenance():
-    """Bring the manifest up to date."""
-    run_rlvf("manifest", RESULTS)
-
-
-def run_rlvf(*arguments):
-    """The exit status of a stage. A process of its own cannot fail the run."""
-    command = [sys.executable, "-m", "rlvf.cli", *arguments]
-    return subprocess.run(command, check=False).returncode
-
-
-def announce_products(dag):
-    """Say what there is to read of what this run made or found up to date."""
-    planned = {path for job in dag.jobs for path in job.output}
-    to_read = expand((PAPER, TABLES, CLAIMS, FIGURES, EXPLORER), study=CONFIG.studies)
-    there = [path for path in to_read if path in planned and os.path.exists(path)]
-    if there:
-        print("\nDone. To read:", *there, sep="\n  ")
