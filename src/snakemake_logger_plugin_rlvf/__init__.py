@@ -1,11 +1,12 @@
-"""Snakemake's `--logger rlvf`: the events of a run go into a file for `rlvf status`, and what
-failed or was retried is said at the end, after all else. The usual console output stays.
+"""The plugin for Snakemake's `--logger rlvf`. It writes the events of a run to a file for `rlvf
+status`, and at the very end of the run it says what failed or was retried. Snakemake's usual
+console output stays.
 
-With `--logger-rlvf-explain FILE`, which `rlvf why` adds to a dry run, what would be run, and what
-Snakemake knows of why, goes into that file; of the usual output only errors are left.
+With `--logger-rlvf-explain FILE`, which `rlvf why` adds to a dry run, it writes to that file what
+would be run and what Snakemake knows about the reasons; of the usual output only errors are shown.
 
 Snakemake finds the package by its name. It calls the handler in a thread of its own, record by
-record, and closes it last of all. Nothing that goes wrong here ends a run: logging reports it.
+record, and closes it at the very end. An error in this package is reported but does not end a run.
 """
 
 import os
@@ -45,13 +46,14 @@ from rlvf.runs.status import summary
 from snakemake_logger_plugin_rlvf.plan import explained, planned_jobs
 
 _PLAN = "rlvf_plan"
-# What no LogEvent tells: the Slurm executor's and the scheduler's words.
+# These facts are in no LogEvent, so they are read from the messages of the Slurm executor and of
+# the scheduler.
 _SLURM_RUN = re.compile(r"SLURM run ID: (\S+)")
 _SUBMITTED = re.compile(r"Job (\S+) has been submitted with SLURM jobid (\S+) \(log: (.+)\)\.")
 _RETRIED = re.compile(r"Trying to restart job (\S+)\.")
 _MISSING = re.compile(r"Job (\S+) +completed successfully, but some output files are missing")
 _MISSING_FILE = re.compile(r"^(\S+) \(missing", re.MULTILINE)
-# In Slurm's log of a group, the job that failed itself; the others' errors are indented.
+# In Slurm's log of a group, this finds the job that failed itself; other errors are indented.
 _CULPRIT = re.compile(r"^Error in rule \w+:\n(?: {4}.*\n)*? {4}log: (\S+)", re.MULTILINE)
 
 
@@ -64,14 +66,15 @@ class LogHandlerSettings(LogHandlerSettingsBase):
 
 
 def attach(workflow) -> None:
-    """For the Snakefile: shows the logger the workflow, so that it can explain a dry run, for which
-    Snakemake calls nothing of the Snakefile's."""
+    """Give the logger the workflow. The Snakefile calls this when it is read, so that the logger
+    can explain a dry run, in which Snakemake does not call `onstart`."""
     for handler in _handlers(workflow):
         handler.workflow = workflow
 
 
 def log_plan(workflow) -> None:
-    """For the Snakefile's `onstart`, where a logger can learn what a run will do."""
+    """Tell the logger what a run will do. The Snakefile's `onstart` calls this, since the plan is
+    known there."""
     if not _handlers(workflow):
         return
     try:
@@ -91,7 +94,7 @@ def _handlers(workflow) -> list["LogHandler"]:
 
 
 def _plan(dag) -> tuple[list[PlannedJob], dict[str, list[int]]]:
-    """The jobs to run, and by Snakemake's name of a job or group its jobs."""
+    """Return the jobs to run, and the jobs of each name that Snakemake gives to a job or group."""
     planned = planned_jobs(dag)
     numbers, names = {job: one.id for job, one in planned.items()}, {}
     for job, number in numbers.items():
@@ -103,10 +106,10 @@ def _plan(dag) -> tuple[list[PlannedJob], dict[str, list[int]]]:
 
 
 class LogHandler(LogHandlerBase):
-    """Writes the events of a run that really runs something, see `log_plan`, or explains a dry
-    run, see `attach`."""
+    """Writes the events of a run, which begins with `log_plan`, or explains a dry run, which needs
+    `attach`."""
 
-    # That would be for files which Snakemake announces at the end.
+    # If this were true, Snakemake would announce a log file at its end.
     writes_to_file = False
     has_filter = True
     has_formatter = True
@@ -117,7 +120,7 @@ class LogHandler(LogHandlerBase):
         self._explain: Path | None = self.settings and self.settings.explain
         self._file: EventFile | None = None
         self._slurm_run: str | None = None
-        # By Snakemake's name of a job or group: its jobs; its job of Slurm's.
+        # Maps Snakemake's name of a job or group to its jobs.
         self._names: dict[str, list[int]] = {}
         self._jobs: dict[int, PlannedJob] = {}
         self._submitted: dict[int, Submitted] = {}
@@ -125,7 +128,7 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
-        """Whether Snakemake leaves its own console output out."""
+        """Whether Snakemake is to leave out its own console output."""
         return self._explain is not None
 
     def emit(self, record: LogRecord) -> None:
@@ -183,7 +186,7 @@ class LogHandler(LogHandlerBase):
                 return Done(time=when, job=record.job_id, slurm=self._ask(record.job_id))
             case LogEvent.GROUP_ERROR:
                 return self._failed(when, [info["jobid"] for info in record.job_error_info])
-            # Indented ones repeat their group's error.
+            # An indented error repeats the error of its group.
             case LogEvent.JOB_ERROR if not record.indent:
                 return self._failed(when, [record.jobid], record.rule_msg)
             case LogEvent.ERROR if found := _MISSING.search(message):
@@ -204,7 +207,8 @@ class LogHandler(LogHandlerBase):
     def _failed(
         self, when: float, jobs: list[int], message: str | None = None, culprit: int | None = None
     ) -> Failed:
-        """Reads the logs now: the next attempt overwrites them."""
+        """Return the event of a failure. The logs are read at once, since the next attempt
+        overwrites them."""
         if culprit is not None:
             words = message
         else:
@@ -212,12 +216,13 @@ class LogHandler(LogHandlerBase):
             logs = self._jobs[culprit].logs if culprit is not None else []
             words = next(filter(None, (last_words(Path(log)) for log in logs)), "")
             if not words and message and jobs[0] not in self._submitted:
-                # Why it could not be submitted. Of others it says no more than Slurm's answer.
+                # The message says why the job could not be submitted. For a submitted job it says
+                # no more than Slurm's answer does.
                 words = message.partition("\n")[0]
         return Failed(time=when, jobs=jobs, culprit=culprit, words=words, slurm=self._ask(jobs[0]))
 
     def _culprit(self, group: list[int]) -> int | None:
-        """Which job of a group failed, by its log's name in Slurm's log."""
+        """Return which job of a group failed: the one whose log is named in Slurm's log."""
         if group[0] not in self._submitted:
             return None
         try:
@@ -228,7 +233,7 @@ class LogHandler(LogHandlerBase):
         return next((job for job in group if blamed.intersection(self._jobs[job].logs)), None)
 
     def _ask(self, job: int) -> SlurmJob | None:
-        """What Slurm knows of the last attempt at a job, asked once for a whole group."""
+        """Return what Slurm knows of the last attempt at a job; a group is asked for only once."""
         if job not in self._submitted:
             return None
         number = self._submitted[job].slurm

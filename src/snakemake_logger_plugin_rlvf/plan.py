@@ -1,4 +1,4 @@
-"""What Snakemake has planned, read from its own objects."""
+"""Reads from Snakemake's own objects what it has planned."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from rlvf.runs.events import PlannedJob
 
 
 def planned_jobs(dag) -> dict:
-    """By Snakemake's job, the jobs to run."""
+    """Return the jobs to run, by Snakemake's own job objects."""
     jobs = {job: dag.jobid(job) for job in dag.needrun_jobs(exclude_finished=False)}
     return {
         job: PlannedJob(
@@ -26,8 +26,8 @@ def planned_jobs(dag) -> dict:
 
 
 def explained(workflow) -> DryRun:
-    """What a run of the workflow would do, and what is known of why; target rules, which make
-    nothing, are left out."""
+    """Return what a run of the workflow would do, and what is known about the reasons. Target
+    rules, which make nothing, are left out."""
     dag = workflow.dag
     reading = _Reading(workflow)
     jobs = [
@@ -44,10 +44,11 @@ def explained(workflow) -> DryRun:
 
 
 class _Reading:
-    """What differs between a job and Snakemake's records of how its outputs were made.
+    """Finds what differs between a job and Snakemake's records of how its outputs were made.
 
-    Snakemake itself looks for a reason to run a job only until it has found one, and in no job
-    that follows such a job; here every difference is looked for, by Snakemake's own means.
+    Snakemake stops looking for reasons to run a job when it has found one, and it does not look at
+    jobs that follow from such a job. This class looks for every difference in every job, with
+    Snakemake's own functions.
     """
 
     def __init__(self, workflow):
@@ -66,7 +67,7 @@ class _Reading:
         return ExplainedJob(
             job=planned,
             recorded=bool(records),
-            # Snakemake forces what is incomplete, too.
+            # Snakemake also forces incomplete jobs, which nobody asked for.
             forced=reason.forced and not incomplete,
             missing=_texts(missing),
             incomplete=_texts(incomplete),
@@ -81,7 +82,8 @@ class _Reading:
         )
 
     def _inputs(self, job, records) -> tuple[set, set]:
-        """Those that are new, but for those that are made first, and those that are gone."""
+        """Return the added and the removed inputs. Inputs that the run makes first are left out of
+        the added ones."""
         if RerunTrigger.INPUT not in self.triggers or not any(self.records.input_changed(job)):
             return set(), set()
         before = {path for record in records for path in record.input or ()}
@@ -102,7 +104,8 @@ class _Reading:
         return Environment(before=records[0].container_img_url, now=job.container_img_url)
 
     async def _updated(self, job, reason) -> set:
-        """The inputs, but for those that are made first, that are not what was used before."""
+        """Return the inputs that differ from what was used before, without those that the run makes
+        first."""
         found = reason.updated_input - reason.updated_input_run
         oldest = await job.output_mintime
         if not found and oldest is not None:
@@ -118,7 +121,7 @@ class _Reading:
         return found
 
     def _made(self, job) -> set:
-        """The inputs that are made first."""
+        """Return the inputs that the run makes before this job."""
         dependencies = self.dag.dependencies[job].items()
         return {path for need, paths in dependencies if self.dag.needrun(need) for path in paths}
 

@@ -1,12 +1,15 @@
-"""Runs of Snakemake: all that knows of them, but for the rules themselves.
+"""This package holds all code about runs of Snakemake, apart from the workflow's rules.
 
-- Before a run: what it will take (`plan`), what Snakemake would do (`dry_run`) and because of which
-  changes (`causes`, `why`), what Slurm is asked for (`slurm`).
-- While it goes on: what Snakemake says of its jobs becomes events in a file (`events`), these and
-  Slurm's answers (`squeue`) the state of a run (`run`), and that a text to read (`status`).
-- Afterwards: what jobs used (`usage`), where a stage ran (`place`), what Snakemake records of a
-  product (`metadata`), the manifest of all products (`manifest`), checking against it (`verify`),
-  and one file of all that (`archive`).
+- Before a run, `plan` estimates what it will take, `dry_run` finds out which jobs Snakemake would
+  do, `causes` and `why` explain which changes make it do them, and `slurm` checks what Slurm is
+  asked for.
+- During a run, Snakemake's messages about its jobs are written to a file as events (`events`).
+  `run` computes the state of the run from these events and from Slurm's answers (`squeue`), and
+  `status` shows that state as text.
+- After a run, `usage` tells what jobs used, `place` where a stage ran, and `metadata` what
+  Snakemake has recorded of a product. `manifest` writes the manifest of all products, `verify`
+  checks the files against it, and `archive` packs everything into one file.
 
-It imports nothing of Snakemake: snakemake_logger_plugin_rlvf writes the events and the dry run.
+What needs Snakemake's own objects is in snakemake_logger_plugin_rlvf, which writes the events and
+the dry run.
 """

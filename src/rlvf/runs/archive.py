@@ -1,8 +1,9 @@
-"""Results with what Snakemake knows of them, in one file, to go on from in another checkout.
+"""Packs results and Snakemake's records of them into one file, for use in another checkout.
 
-Unpacked in a fresh clone, Snakemake finds everything up to date: its records, with the checksums of
-what each job read, travel with the products, and what it compares besides (code, parameters, the
-paper's source) is in the clone. The cache stays behind: what a job needs of it is fetched again.
+When the archive is unpacked in a fresh clone, Snakemake finds everything up to date: the archive
+has its records, with the checksums of what each job read, and the clone has what else Snakemake
+compares (code, parameters, the paper's source). The cache is not packed: a job that needs a file
+of it fetches the file again.
 """
 
 import gzip
@@ -32,11 +33,12 @@ _UP_TO_DATE = "Nothing to be done"
 
 
 def write_archive(configs: Sequence[Path], options: Sequence[str]) -> Path:
-    """Pack the results of these configuration files, in the folder where Snakemake made them;
-    `options` are further ones of Snakemake's with which they were made.
+    """Pack the results of these configuration files. Call it in the folder in which Snakemake made
+    them; `options` are the other options of Snakemake with which they were made.
 
     Returns:
-        The archive's path, in the current folder: its name says scale, date and commit.
+        The path of the archive, which lies in the current folder. Its name has the scale, the date
+        and the commit.
 
     Raises:
         RlvfError: results are missing, out of date or not as in their manifest; Snakemake is at
@@ -80,7 +82,8 @@ def _check_complete(configs: Sequence[Path], options: Sequence[str], results: Pa
 
 
 def _files(results: Path) -> Iterator[Path]:
-    """What the manifest names, what belongs beside it, and Snakemake's record of each product."""
+    """Yield the files that the manifest names, those that belong beside it, and Snakemake's record
+    of each product."""
     for files in read_products(results).values():
         yield from (results / name for name in files)
     for name in KNOWN:
@@ -91,13 +94,13 @@ def _files(results: Path) -> Iterator[Path]:
 
 
 def _pack(path: Path, files: list[Path]) -> None:
-    """The same files give the same archive."""
+    """Write the archive in such a way that the same files give the same bytes."""
     with (
         atomic_writer(path) as out,
         gzip.GzipFile("", "wb", 6, out.buffer, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        # Without this folder Snakemake takes its records for those of an old version.
+        # If this folder is missing, Snakemake takes its records for those of an old version.
         folder = tarfile.TarInfo(str(_SNAKEMAKE / "incomplete"))
         folder.type, folder.mode = tarfile.DIRTYPE, 0o755
         archive.addfile(folder)

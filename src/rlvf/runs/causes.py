@@ -1,6 +1,6 @@
-"""Why a planned job would run, in the words of who changed something: which file, which key of
-the configuration, which version. Only what concerns the job itself; that it follows from another
-one is not said here."""
+"""Finds out why a planned job would run and names what the user changed: a file, a key of the
+configuration or a version. Only causes of the job's own are found here, not that it follows from
+another job."""
 
 import ast
 import itertools
@@ -16,7 +16,8 @@ CELL = ("study", "model", "policy", "seed")
 
 
 class Cause(NamedTuple):
-    """`kind` is one of those below; of some there is nothing more to say."""
+    """One reason for which a job would run. `kind` is one of the texts below; `what` names what
+    changed, and is empty where the kind says everything."""
 
     kind: str
     what: str = ""
@@ -39,10 +40,10 @@ COMMAND = "another command in"
 PARAMETERS = "other parameters than before"
 CONTAINER = "container"
 
-# In the order in which they are told.
+# This is the order in which the kinds are shown.
 _KINDS = [FORCED, NEVER_MADE, MISSING, INCOMPLETE, CHANGED, NEWER, REMOVED, ADDED, SETTING, CODE]
 _KINDS += [CODE_REMOVED, CODE_ADDED, PACKAGE, COMMAND, PARAMETERS, CONTAINER]
-# What is told of these needs no further word.
+# A cause of one of these kinds is shown as `what` alone, without the name of its kind.
 SAID_ALONE = {SETTING, PACKAGE, CONTAINER}
 
 
@@ -50,9 +51,10 @@ def in_order(found: Iterable[Cause]) -> list[Cause]:
     return sorted(found, key=lambda cause: (_KINDS.index(cause.kind), cause.what))
 
 
-# A rule's slice of the configuration (see Config's, and the rules' params) in the configuration's
-# own terms: the section for each part of the slice, "" being the slice itself. Other parts have
-# their own names. In braces: wildcards, parts of the slice, and `benchmark`, a study's.
+# A rule's parameters contain a slice of the configuration. For each part of a rule's slice, this
+# table has the section of the configuration from which the part was taken; the part "" is the
+# slice itself. A part that is not listed is called by its own name. Fields in braces are filled in
+# from the wildcards, from the slice (`slice`) and from the study (`benchmark`).
 _SECTIONS = {
     "study_tasks": {
         "benchmark": "studies.{study}.benchmark",
@@ -81,7 +83,8 @@ _ABSENT = object()
 
 
 def causes(explained: ExplainedJob, config: Mapping[str, Any]) -> set[Cause]:
-    """Why a job would run even if no other did; empty if it only follows from others."""
+    """Return why a job would run even if no other job did. The set is empty if the job only
+    follows from others."""
     return set(_causes(explained, config))
 
 
@@ -102,7 +105,7 @@ def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Caus
     folder = _folder(explained, config)
     for kind, found in paths.items():
         if kind == MISSING and not folder:
-            found = [""] * bool(found)  # the rule says which
+            found = [""] * bool(found)  # the name of the rule says which file it is
         yield from (Cause(kind, path.removeprefix(folder)) for path in found)
     yield from _parameters(explained, config)
     if explained.command:
@@ -113,7 +116,8 @@ def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Caus
 
 
 def _folder(explained: ExplainedJob, config: Mapping[str, Any]) -> str:
-    """What paths in a job's cell, which is named elsewhere, begin with; empty without a cell."""
+    """Return the path of the job's cell, which is left out of paths because the cell is named
+    elsewhere; it is empty if the job does not belong to a cell."""
     if not set(CELL) <= set(explained.job.wildcards):
         return ""
     study, model, policy, seed = (explained.job.wildcards[name] for name in CELL)
@@ -133,7 +137,7 @@ def _parameters(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[
     now = _by_kind(explained.params_now)
     if set(before) != set(now) or "other" in now:
         yield Cause(PARAMETERS)
-    # Outputs that were made at different times had more than one.
+    # There are several old values if the outputs were made at different times.
     for old, new in itertools.product(before.get("stamps", ()), now.get("stamps", ())):
         yield from _stamps(old, new)
     for old, new in itertools.product(before.get("slice", ()), now.get("slice", ())):
@@ -141,8 +145,8 @@ def _parameters(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[
 
 
 def _by_kind(params: list[str]) -> dict[str, list]:
-    """Parameters as Python's repr has them: stamps (lists of text), slices of the configuration
-    (mappings; from JSON or the options of a command) and others."""
+    """Sort parameters, each written as by Python's repr, into stamps (lists of text), slices of the
+    configuration (mappings, given as JSON or as the options of a command) and others."""
     found: dict[str, list] = {}
     for text in params:
         value = ast.literal_eval(text)
@@ -158,7 +162,7 @@ def _by_kind(params: list[str]) -> dict[str, list]:
 
 
 def _options(text: str) -> dict[str, Any]:
-    """By option its first value, or, where it is there several times, these."""
+    """Return each option's value, or the list of its values if the option is given repeatedly."""
     found: dict[str, list] = {}
     words = shlex.split(text)
     for word, value in itertools.pairwise(words):
@@ -182,7 +186,7 @@ def _stamps(before: list[str], now: list[str]) -> Iterator[Cause]:
 
 
 def _stamp(text: str) -> tuple[str, str]:
-    """A file and its checksum, or a package and its version (see rlvf.stamps)."""
+    """Split a stamp (see rlvf.stamps) into file and checksum, or into package and version."""
     for mark in ("@", "=="):
         name, found, value = text.partition(mark)
         if found:
@@ -207,7 +211,7 @@ def _settings(
 
 
 def _differences(before: Any, now: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """The innermost keys whose values differ, and these."""
+    """Yield the innermost keys whose values differ, each with its value before and now."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
             for keys, *values in _differences(before.get(key, _ABSENT), now.get(key, _ABSENT)):
@@ -217,7 +221,7 @@ def _differences(before: Any, now: Any) -> Iterator[tuple[tuple[str, ...], Any, 
 
 
 def _change(key: str, before: Any, now: Any) -> str:
-    if any(isinstance(value, dict) for value in (before, now)):  # comes or goes as a whole
+    if any(isinstance(value, dict) for value in (before, now)):  # a whole part was added or removed
         before, now = ("used" if isinstance(value, dict) else "not used" for value in (before, now))
     if any(isinstance(value, list) and _has_mappings(value) for value in (before, now)):
         return f"{key}: changed"

@@ -1,4 +1,4 @@
-"""What a run of Snakemake would do, and what is known of why, by a dry run of it."""
+"""Finds out by a dry run what Snakemake would do, and what is known about the reasons."""
 
 import re
 import subprocess
@@ -14,20 +14,21 @@ from rlvf.runs.events import PlannedJob
 
 
 class Environment(Record):
-    """The container's image; None without one."""
+    """The container image that a job had before, and the one it has now; None means no image."""
 
     before: str | None
     now: str | None
 
 
 class ExplainedJob(Record):
-    """A planned job, and what differs from when its outputs were made, paths as Snakemake has them.
+    """A planned job, and what has changed since its outputs were made.
 
-    `recorded` says that they once were made. `missing` and `incomplete` (begun and not ended) are
-    among its outputs. `changed` and `newer` are among its inputs: of the latter only times could
-    be compared. `params_before` and `params_now` are the parameters that only one of them has, as
-    Python's repr writes them. `command` is the file of the rule, if its command is another one.
-    `forced` is what the user of Snakemake asks for.
+    Paths are written as Snakemake writes them. `recorded` says whether Snakemake has a record of
+    how the outputs were made. `missing` and `incomplete` (begun but not finished) are outputs.
+    `changed` and `newer` are inputs: those in `newer` could only be compared by time.
+    `params_before` are the parameters that the job had only before, `params_now` those that it has
+    only now, both written as by Python's repr. `command` is the file of the rule if the rule's
+    command has changed. `forced` says whether Snakemake's command line asks for the job.
     """
 
     job: PlannedJob
@@ -46,8 +47,9 @@ class ExplainedJob(Record):
 
 
 class DryRun(Record):
-    """The jobs that a run would do, of so many in `total`, and the configuration that they have.
-    Nothing is known of how the outputs of `unrecorded` further jobs were made."""
+    """The jobs that a run would do, and its configuration. The workflow has `total` jobs. Besides
+    those that would run, there are `unrecorded` ones of which Snakemake has no record of how their
+    outputs were made."""
 
     config: dict[str, Any]
     total: int
@@ -60,14 +62,14 @@ class DryRun(Record):
 
 
 def dry_run(arguments: Sequence[str]) -> DryRun:
-    """Of `snakemake ARGUMENTS`, here.
+    """Do a dry run of `snakemake ARGUMENTS` in the current folder.
 
     Raises:
-        RlvfError: Snakemake refuses; in its own words.
+        RlvfError: Snakemake refuses; the message is its own.
     """
     with tempfile.TemporaryDirectory(prefix="rlvf-why-") as folder:
         explained = Path(folder, "jobs.json")
-        # With just these two kept quiet, Snakemake ends when it has planned.
+        # With exactly these two kept quiet, Snakemake ends once it has planned.
         options = ["--dry-run", "--quiet", "rules", "progress"]
         options += ["--logger", "rlvf", "--logger-rlvf-explain", str(explained)]
         done = subprocess.run(
@@ -84,7 +86,7 @@ def dry_run(arguments: Sequence[str]) -> DryRun:
 
 
 def _said(text: str) -> str:
-    """What Snakemake said as one line, without its usage and the profile that it names."""
+    """Return Snakemake's message as one line, without its usage and the lines about profiles."""
     text = re.sub(r"^usage:.*?^(?=\S+: error: )", "", text, flags=re.DOTALL | re.MULTILINE)
     lines = [line for line in text.splitlines() if not line.startswith("Using profile ")]
     return " ".join(" ".join(lines).split())

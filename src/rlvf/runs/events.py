@@ -1,4 +1,4 @@
-"""The events of a run, one JSON object a line, and writing and reading them."""
+"""Defines the events of a run, and writes and reads them, one JSON object a line."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ from rlvf.errors import RlvfError
 from rlvf.records import Record
 from rlvf.runs.squeue import SlurmJob
 
-# Beside Snakemake's own logs, in the folder in which it runs; a file for each run.
+# This folder, in which each run has a file, lies beside Snakemake's own logs in the folder in
+# which Snakemake runs.
 RUNS = Path(".snakemake/rlvf")
 
 
@@ -23,8 +24,8 @@ class Event(Record):
 
 
 class PlannedJob(Record):
-    """A job that the run means to do. `needs` are the other planned jobs that must come before;
-    `local` says that it runs where Snakemake does, even if others are submitted."""
+    """A job that the run is going to do. `needs` are the planned jobs that must come before it;
+    `local` says whether it runs where Snakemake runs, even if other jobs are submitted."""
 
     id: int
     rule: str
@@ -35,7 +36,8 @@ class PlannedJob(Record):
 
 
 class Planned(Event):
-    """The run begins, as a process of `host`. `slurm` is what Slurm calls all its jobs."""
+    """The run begins, as process `pid` of `host`. `slurm` is the name that all its jobs have in
+    Slurm, or None if the run submits none."""
 
     event: Literal["planned"] = "planned"
     host: str
@@ -46,14 +48,15 @@ class Planned(Event):
 
 
 class Begun(Event):
-    """An attempt at a job begins: it is run, or about to be submitted."""
+    """An attempt at a job begins: the job is started or is about to be submitted."""
 
     event: Literal["begun"] = "begun"
     job: int
 
 
 class Submitted(Event):
-    """Jobs, more than one for a group, became the one `slurm` job, which writes `log`."""
+    """A job, or a group of jobs, was submitted as the single Slurm job `slurm`, which writes
+    `log`."""
 
     event: Literal["submitted"] = "submitted"
     jobs: list[int]
@@ -62,8 +65,9 @@ class Submitted(Event):
 
 
 class Failed(Event):
-    """An attempt at a job or a group failed. `culprit` is the one of a group that did, where
-    that is known, `words` the last of its log, `slurm` what Slurm knew afterwards."""
+    """An attempt at a job or a group failed. `culprit` is the job that failed, if that is known;
+    `words` is the message of the failure, mostly the last line of the job's log; `slurm` is what
+    Slurm knew afterwards."""
 
     event: Literal["failed"] = "failed"
     jobs: list[int]
@@ -86,7 +90,7 @@ class Done(Event):
 
 
 class Ended(Event):
-    """Snakemake ends, whatever became of the jobs."""
+    """Snakemake ends, whether or not all jobs were done."""
 
     event: Literal["ended"] = "ended"
 
@@ -98,7 +102,8 @@ _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
 class EventFile:
-    """The file of a run that begins now, under `folder`; readers see each event at once."""
+    """Writes the events of a run that begins now to a new file in `folder`. Each event is flushed,
+    so that readers see it at once."""
 
     def __init__(self, folder: Path = RUNS):
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,10 +119,10 @@ class EventFile:
 
 
 def latest_run(folder: Path = RUNS) -> Path:
-    """The file of the run that began last.
+    """Return the file of the run that began last.
 
     Raises:
-        RlvfError: there is none.
+        RlvfError: there is no run.
     """
     found = sorted(folder.glob("*.jsonl"))
     if not found:
@@ -129,7 +134,7 @@ def latest_run(folder: Path = RUNS) -> Path:
 
 
 def read_events(path: Path) -> Iterator[AnyEvent]:
-    """The events so far, the one just being written left out.
+    """Yield the events so far; a last line that is still being written is left out.
 
     Raises:
         RlvfError: the file cannot be read, or a line is no event.

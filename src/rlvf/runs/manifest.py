@@ -1,14 +1,16 @@
-"""The manifest of a results folder: how each product was made, and every file's checksum.
+"""Reads and writes the manifest of a results folder, which tells how each product was made and
+has the checksum of every file.
 
-A Provenance Run Crate (https://w3id.org/ro/wfrun/provenance): `ro-crate-metadata.json`, JSON-LD,
-with a CreateAction for each job. Its instrument is the stage with the code and the packages that it
-reached, its objects are the inputs, the slice of the configuration and the wildcards, its results
-the products, its location the machine. The workflow's own files are copied beside the products,
-since a crate holds what it describes.
+The manifest is a Provenance Run Crate (https://w3id.org/ro/wfrun/provenance): the JSON-LD file
+`ro-crate-metadata.json`, which has a CreateAction for each job. The action's instrument is the
+stage with the code and the packages that it uses; its objects are the inputs, the slice of the
+configuration and the wildcards; its results are the products; its location is the machine. The
+workflow's own files are copied beside the products, since a crate must contain what it describes.
 
-A product's checksum is taken once, when its job is first seen here; as long as the job has not run
-again, it is carried over from the former manifest. So what was changed by hand later is found by
-`rlvf verify` however often the manifest was written since, and writing it again is quick.
+A product's checksum is computed once, when the manifest first sees the job that made it. Until the
+job runs again, the checksum is copied from the former manifest. `rlvf verify` therefore finds a
+product that was changed by hand even if the manifest has been written again since, and writing it
+again is quick.
 """
 
 import hashlib
@@ -32,9 +34,9 @@ from rlvf.runs.place import read_place
 from rlvf.runs.usage import Job, read_job
 
 NAME = "ro-crate-metadata.json"
-# Under the results folder: what jobs said and used, and the copy of the workflow.
+# These folders of the results hold the jobs' logs, what the jobs used, and a copy of the workflow.
 LOGS, BENCHMARKS, WORKFLOW = "logs", "benchmarks", "workflow"
-# What belongs there without being a product.
+# These files and folders belong to the results folder but are not products.
 KNOWN = (NAME, LOGS, BENCHMARKS, "usage.md", "usage.csv")
 _SNAKEFILE, _RULES = Path("Snakefile"), Path("workflow/rules")
 
@@ -55,7 +57,7 @@ _PROFILES = {
 }
 _USAGE = "https://snakemake.readthedocs.io/en/stable/snakefiles/rules.html#benchmark-rules"
 
-# Python's own table: a system's differ.
+# This is Python's own table, since the systems' tables differ from each other.
 _KNOWN = mimetypes.MimeTypes()
 _MEDIA_TYPES = {
     ".jsonl": "application/jsonl",
@@ -70,8 +72,9 @@ Entity = dict[str, Any]
 
 
 def read_products(results: Path) -> dict[str, dict[str, FileChecksum]]:
-    """The products that a results folder's manifest names, each with its files: one of its own
-    name, or those of a folder. All paths are from the results folder.
+    """Return the products that a results folder's manifest names, each with its files. A product
+    that is a file has itself, one that is a folder has the files of that folder. All paths are
+    relative to the results folder.
 
     Raises:
         RlvfError: there is no manifest, or it cannot be read.
@@ -119,8 +122,8 @@ def _read(results: Path) -> dict[str, Entity]:
 
 
 def write_manifest(results: Path) -> None:
-    """Write the manifest of what Snakemake has made under `results`, called in the folder in which
-    it ran.
+    """Write the manifest of what Snakemake has made under `results`. Call it in the folder in which
+    Snakemake ran.
 
     Raises:
         RlvfError: Snakemake has made nothing there; its record of a product or the former manifest
@@ -143,8 +146,9 @@ def write_manifest(results: Path) -> None:
 
 
 def jobs_of(results: Path) -> dict[str, list[Recorded]]:
-    """What is recorded of each job of this results folder, product by product, for products that
-    exist; by the job's log, which no other job has: its path under logs/ without `.log`."""
+    """Return Snakemake's records of each job's products in this results folder, as far as the
+    products exist. A job is named by its log, which no other job has: the log's path under logs/
+    without `.log`."""
     jobs = defaultdict(list)
     for product in map(recorded, recorded_products()):
         log = product.log and Path(product.log)
@@ -163,21 +167,22 @@ def _copy_workflow(results: Path) -> None:
         ) from error
     with atomic_directory(results / WORKFLOW) as folder:
         for source, text in texts.items():
-            # Includes are found as in the checkout.
+            # The paths are those of the checkout, so that the Snakefile finds what it includes.
             path = folder / source
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
 
 
 class _Crate:
-    """The entities by identifier. What stands under `before` is the former manifest."""
+    """Collects the entities of the manifest by their identifiers. `before` has the entities of the
+    former manifest."""
 
     def __init__(self, results: Path, before: dict[str, Entity]):
         self.results, self.before = results, before
         self.entities: dict[str, Entity] = {}
         self.tools: set[str] = set()
         self.actions: list[Entity] = []
-        # Of products: by path as Snakemake spells it, the entity's identifier.
+        # Maps a product's path, as Snakemake spells it, to the identifier of its entity.
         self.products: dict[str, str] = {}
 
     def progress(self, jobs: dict[str, list[Recorded]]) -> Iterator[tuple[str, list[Recorded]]]:
@@ -191,7 +196,7 @@ class _Crate:
             self._add_file(path)
 
     def add_products(self, name: str, products: list[Recorded]) -> None:
-        """The files of a job's products, with the former checksums if it has not run since."""
+        """Add the files of a job's products, with the former checksums if it has not run since."""
         former = self.before.get(_identity_of_job(name), {})
         as_before = (former.get("startTime"), former.get("endTime")) == _times(products)
         for product in products:
@@ -271,13 +276,13 @@ class _Crate:
         self.actions.append(action)
 
     def _benchmark(self, name: str) -> Job | None:
-        """Benchmark files lie as logs do."""
+        """Return what the job used, from its benchmark file, which is named like its log."""
         with suppress(RlvfError):
             return read_job(self.results / BENCHMARKS / f"{name}.jsonl")
         return None
 
     def _tool(self, product: Recorded) -> Entity:
-        """The stage with the code and packages that it was made with (rlvf.stamps)."""
+        """Add the stage with the code and packages that made the product (see rlvf.stamps)."""
         stamps = [text for value in product.params if isinstance(value, list) for text in value]
         version = _short_checksum("\n".join(stamps))
         packages = [self._package(text) for text in stamps if "@" not in text]
@@ -305,7 +310,8 @@ class _Crate:
         return self._add(package | ({"softwareVersion": version} if version else {}))
 
     def _input(self, path: str, checksum: str | None) -> Entity:
-        """A product that has changed since the job read it is not what the job read."""
+        """Refer to a file that a job read. A product that has changed since is not what the job
+        read, so it is then described apart from the product."""
         sha256 = checksum.removeprefix("sha256:") if checksum else None
         identity = self.products.get(path)
         if identity and sha256 in (None, self.entities[identity].get("sha256")):
@@ -313,7 +319,7 @@ class _Crate:
         return _reference(self._outside(path, sha256))
 
     def _outside(self, path: str, sha256: str | None) -> str:
-        """Something that is not a file of this crate."""
+        """Add something that is not a file of this crate; return its identifier."""
         entity = {"@type": "CreativeWork", "name": path}
         if sha256:
             entity["sha256"] = sha256
@@ -321,8 +327,8 @@ class _Crate:
         return self._add({"@id": identity, **entity})["@id"]
 
     def _settings(self, product: Recorded, job: Job | None) -> Iterator[Entity]:
-        """Parameters, by the names that the benchmark file has for them; wildcards; and what was
-        asked for."""
+        """Add the parameters, by the names that they have in the benchmark file, the wildcards and
+        the resources that the job asked for."""
         names = {str(value): name for name, value in (job.params if job else {}).items()}
         for value in product.params:
             if value and not isinstance(value, list):
@@ -415,7 +421,8 @@ class _Crate:
         }
 
     def _run(self, workflow: str) -> Entity:
-        """All runs of the workflow together: from what is not made here to what is not used up."""
+        """Return one action for all runs of the workflow together. It has as objects what no job
+        made, and as results what no job read."""
         read = {one["@id"] for action in self.actions for one in action["object"]}
         made = {one["@id"] for action in self.actions for one in action["result"]}
         inputs = [key for key in read - made if self.entities[key]["@type"] == "CreativeWork"]
@@ -431,13 +438,13 @@ class _Crate:
         }
 
     def _add(self, entity: Entity) -> Entity:
-        """Adds what is not there yet; returns a reference to it."""
+        """Add an entity if there is none of its identifier yet; return a reference to it."""
         self.entities.setdefault(entity["@id"], entity)
         return _reference_to(entity)
 
 
 def _compacted(entity: Entity) -> Entity:
-    """A list of one is that one, in RO-Crate."""
+    """Replace each list of one element by the element, as RO-Crate wants it."""
     return {
         key: value[0] if isinstance(value, list) and len(value) == 1 else value
         for key, value in entity.items()
@@ -465,7 +472,7 @@ def _identity_of_job(name: str) -> str:
 
 
 def _local(*parts: str) -> str:
-    """The identifier of what is described here but is no file."""
+    """Return the identifier of something that is described in the manifest but is not a file."""
     return "#" + quote("/".join(parts), safe="/=@")
 
 
@@ -486,7 +493,8 @@ def _short_checksum(text: str) -> str:
 
 
 def commit() -> str | None:
-    """The checkout's commit, marked where files differ from it; None without git."""
+    """Return the checkout's commit, ending in `-dirty` if files differ from it, or None if git does
+    not tell."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     with suppress(OSError):
         return (

@@ -1,5 +1,5 @@
-"""What Snakemake records of a product, in `.snakemake/metadata`: one JSON file each, named by the
-product's path."""
+"""Reads what Snakemake has recorded of each product. The records lie in `.snakemake/metadata`: a
+JSON file for each product, whose name encodes the product's path."""
 
 import ast
 import base64
@@ -15,9 +15,9 @@ METADATA = Path(".snakemake/metadata")
 
 @dataclass(frozen=True)
 class Recorded:
-    """How a product was made. `params` are the tracked parameters of its rule, in no order;
-    `checksums` are those of `inputs`, as far as Snakemake takes them; times in seconds since 1970.
-    `file` is the record's own, in the metadata folder."""
+    """How a product was made. `params` are the parameters of its rule that Snakemake tracks, in no
+    particular order; `checksums` are those of `inputs`, as far as Snakemake computes them; `start`
+    and `end` are in seconds since 1970; `file` is the path of the record itself."""
 
     product: str
     rule: str
@@ -32,7 +32,7 @@ class Recorded:
 
 
 def recorded_products() -> list[str]:
-    """The paths of all products ever made here and not forgotten, whether they still exist.
+    """Return the paths of all products of which there is a record, even if they no longer exist.
 
     Raises:
         RlvfError: Snakemake has not run in this folder.
@@ -46,10 +46,10 @@ def recorded_products() -> list[str]:
 
 
 def recorded(product: str) -> Recorded:
-    """What is recorded of one product.
+    """Return what is recorded of one product.
 
     Raises:
-        RlvfError: nothing is, or the record cannot be read.
+        RlvfError: there is no record, or it cannot be read.
     """
     path = METADATA / _name(product)
     try:
@@ -73,7 +73,8 @@ def recorded(product: str) -> Recorded:
         ) from error
 
 
-# Longer names than a file may have are cut into folders, marked by "@".
+# A name that is too long for a file is cut into parts; all but the last become folders, whose names
+# begin with "@".
 _LONGEST = 254
 
 

@@ -1,4 +1,4 @@
-"""Where a stage ran: one line, the last that it writes, and reading it from the stage's log."""
+"""Writes and reads the line that says where a stage ran. It is the last line of the stage's log."""
 
 import platform
 import re
@@ -14,7 +14,8 @@ _LINE = re.compile(r"^rlvf [a-z]+: ran on (\{.*\})$", re.MULTILINE)
 
 
 class Place(Record):
-    """`gpu` is the one that was used, by name; `torch` its version and build. None: not used."""
+    """Where a stage ran. `gpu` is the name of the GPU that was used, `torch` the version and build
+    of PyTorch; None means that it was not used."""
 
     host: str
     system: str
@@ -24,7 +25,8 @@ class Place(Record):
 
 
 def place_line(stage: str) -> str:
-    """Says where this process has run a stage. What it used is known at its end."""
+    """Return the line that says where this process ran a stage. Call it at the end of the stage,
+    when it is known what the stage used."""
     torch = sys.modules.get("torch")
     used = torch is not None and torch.cuda.is_initialized()
     place = Place(
@@ -38,7 +40,7 @@ def place_line(stage: str) -> str:
 
 
 def read_place(log: Path) -> Place | None:
-    """Where the stage that wrote a log ran; None if the log does not say, or is not there."""
+    """Return where the stage that wrote a log ran; None if the log does not say or is missing."""
     try:
         found = _LINE.findall(log.read_text(encoding="utf-8", errors="replace"))
         return Place.model_validate_json(found[-1]) if found else None

@@ -1,36 +1,37 @@
-"""What a configuration costs before it is run: its jobs, their hours and their disk.
+"""Estimates what a configuration costs before it is run: its jobs, their hours and their disk.
 
-The jobs are those that Snakemake plans for an empty results folder. What a job takes is measured
-where it ran before under this results folder, and else modelled. Measured are whole jobs, by
-Snakemake's benchmark files, and, of a training without one, the generations that its file of times
-has so far. The jobs of one rule and model that were measured correct the model for the others: if
-they took twice as long as modelled, so will the others. Where a job was measured under other
-settings, the model says how much more or less today's take; the tasks are taken to be the same.
+The jobs are those that Snakemake plans for an empty results folder. If a job ran before under this
+results folder, its time is measured, and otherwise it is modelled. The time of a finished job is
+read from Snakemake's benchmark file. A training without one is measured by the generations that
+its file of times has so far. The measured jobs of a rule and model correct the modelled times of
+the others: if they took twice as long as modelled, so will the others. If a job was measured with
+other settings, its time is scaled by the ratio of the modelled times with today's settings and
+with those; the tasks are assumed to be the same.
 
-The model, with N parameters:
+The model of a job's time and disk assumes, for a language model with N parameters:
 
-- Prompts have 200 tokens. A batch decodes as long as its longest completion, taken to have
-  `max_completion_tokens`; on average a completion has half of them.
-- A token takes 2 N FLOP forwards (Kaplan et al. 2020, arXiv 2001.08361). A step of training takes
-  4 N a token, forwards and backwards without the gradients of the frozen weights, 2 N more with
-  gradient checkpointing, and 2 N for the old policy's probabilities, on padded sequences. A step
-  of pretraining takes 6 N.
-- Decoding a token for a batch reads all weights once: it takes as long as that or as its FLOP,
-  whichever is longer, and never less than a GPU's or processor's shortest step, which is what
-  decides for small models. The cache of keys and values is left out.
-- A GPU sustains 80 TFLOP/s and 1.2 TB/s: a quarter of an A100's 312 TFLOP/s in bfloat16, 60 % of
-  its 2 TB/s (NVIDIA's data sheet). Its shortest step is 40 ms: PyTorch launches some thousand
-  kernels for each token (24 tokens/s of Qwen3-0.6B in transformers, batch 1, by
-  github.com/FIlipHand/model_inference). A processor's core sustains 50 GFLOP/s and 10 GB/s; its
-  shortest step is 10 ms: set by hand beside a run at mini scale.
-- A core runs 100 candidates a second: under half of what benchmarks/results.md measures, for the
-  loops without end among a policy's.
-- A job takes 10 s to start with a model, 2 s without. A download has 50 MB/s. All else is taken
-  to be quick.
-- On disk are the weights, an adapter with 0.1 % of N for each rank, in float32, a checkpoint of
-  three times that (weights and Adam's two moments), 500 bytes for each optimiser step, and of a
-  completion 8 bytes a token, 400 for each of the kept rollout's, execution's, Ruff's and sample's
-  records.
+- Prompts have 200 tokens. A batch decodes until its longest completion ends, which is assumed to
+  have `max_completion_tokens`; the average completion has half as many.
+- The forward pass takes 2 N FLOP a token (Kaplan et al. 2020, arXiv 2001.08361). A step of training
+  takes 4 N a token, forwards and backwards without the gradients of the frozen weights, 2 N more
+  with gradient checkpointing, and 2 N for the old policy's probabilities, on padded sequences. A
+  step of pretraining takes 6 N.
+- Decoding a token for a batch reads all weights once. It takes as long as reading them or as its
+  FLOP, whichever is longer, and never less than the shortest step of the GPU or processor, which
+  decides for small models. The cache of keys and values is not counted.
+- A GPU sustains 80 TFLOP/s and 1.2 TB/s: a quarter of an A100's 312 TFLOP/s in bfloat16 and 60 % of
+  its 2 TB/s (NVIDIA's data sheet). Its shortest step is 40 ms, because PyTorch launches some
+  thousand kernels for each token (24 tokens/s of Qwen3-0.6B in transformers, batch 1, by
+  github.com/FIlipHand/model_inference). A processor's core sustains 50 GFLOP/s and 10 GB/s, and its
+  shortest step is 10 ms; these values were set by hand to match a run at mini scale.
+- A core runs 100 candidates a second. This is less than half of what benchmarks/results.md
+  measures, because some of a policy's candidates loop without end.
+- A job takes 10 s to start with a model and 2 s without one. A download has 50 MB/s. Everything
+  else is assumed to be quick.
+- The disk holds the weights; an adapter, with 0.1 % of N for each rank in float32; a checkpoint
+  three times as large (weights and Adam's two moments); 500 bytes for each optimiser step; 8 bytes
+  for each token of a completion; and 400 bytes for each record of a kept rollout, an execution, a
+  lint by Ruff and a sample.
 """
 
 from collections import defaultdict
@@ -57,7 +58,8 @@ from rlvf.text import NOTHING, duration, short_number, text_table
 
 @dataclass(frozen=True)
 class Device:
-    """What is sustained: FLOP/s, bytes/s, and the seconds of its shortest step of decoding."""
+    """What a device sustains, in FLOP/s and bytes/s, and its shortest step of decoding in
+    seconds."""
 
     flops: float
     bandwidth: float
@@ -87,7 +89,8 @@ Not counted: waiting in queues, jobs' logs, Python's packages.
 
 _DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
 
-# Rules that run one after the other; those in a line may run side by side.
+# The rules of one line follow those of the line before; rules in the same line may run side by
+# side.
 _CHAIN = (
     ("fetch_model", "fetch_benchmark"),
     ("study_tasks", "pretrain_model"),
@@ -98,7 +101,8 @@ _CHAIN = (
     ("study_tables", "study_claims", "study_figures", "study_cost", "study_explorer"),
     ("study_paper",),
 )
-# The section of `resources` whose cores and GPUs a rule's jobs ask for; others take one core.
+# The jobs of a rule ask for the cores and GPUs of this section of `resources`. The jobs of other
+# rules take one core.
 _SECTIONS = {
     "pretrain_model": "train",
     "train": "train",
@@ -111,14 +115,14 @@ _SECTIONS = {
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job that Snakemake will run. `settings` are what its stage is handed, where its time
-    depends on them; `completions` is how many it makes or reads."""
+    """A job that Snakemake will run. `settings` are those that its stage is given, if its time
+    depends on them; `completions` is the number of completions that it makes or reads."""
 
     rule: str
     wildcards: dict[str, str]
     settings: Section | None = None
     completions: int = 0
-    # Where the wildcards do not say it.
+    # The model that is fetched, which the wildcards of such a job do not name.
     fetched: str = NOTHING
 
     @property
@@ -131,7 +135,7 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class Named(Protocol):
-    """A job, by whomever it is told of."""
+    """A job of any of the classes that describe one: planned here, measured or about to run."""
 
     rule: str
     wildcards: dict[str, str]
@@ -143,8 +147,9 @@ def job_key(job: Named) -> Key:
 
 @dataclass(frozen=True)
 class Row:
-    """The jobs of one rule for one model. Times, of all and of the longest, in seconds; disk in
-    bytes. `basis` is measured, modelled, or scaled from so many jobs that were measured."""
+    """The jobs of one rule for one model. `seconds` is the time of all of them, `longest` that of
+    the longest, `disk` is in bytes. `basis` says whether the times are measured, modelled, or
+    scaled from a number of measured jobs."""
 
     rule: str
     model: str
@@ -158,7 +163,7 @@ class Row:
 
 
 def planned_jobs(config: Config) -> Iterator[PlannedJob]:
-    """Every job that makes all studies of a configuration from nothing, stage by stage."""
+    """Yield every job that is needed to make all studies of a configuration from nothing."""
     yield from _fetches(config)
     for name in _used_models(config):
         if config.models[name].kind == "mini":
@@ -204,7 +209,7 @@ def planned_jobs(config: Config) -> Iterator[PlannedJob]:
 
 
 def _fetches(config: Config) -> Iterator[PlannedJob]:
-    """The downloads, each revision once."""
+    """Yield the jobs that download something, each revision once."""
     models = {name: config.models[name] for name in _used_models(config)}
     benchmarks = {study.benchmark: None for study in config.studies.values()}
     jobs = [
@@ -228,7 +233,7 @@ def _used_models(config: Config) -> list[str]:
 
 
 def plan(config: Config) -> list[Row]:
-    """The rows of the plan, in order of the stages.
+    """Return the rows of the plan, in the order of the stages.
 
     Raises:
         RlvfError: a model does not say its parameters; a file of the results is damaged.
@@ -260,17 +265,18 @@ def plan(config: Config) -> list[Row]:
 
 
 def job_seconds(config: Config) -> dict[Key, float]:
-    """What each job of a configuration takes.
+    """Return the seconds that each job of a configuration takes.
 
     Raises:
-        RlvfError: as `plan`.
+        RlvfError: see `plan`.
     """
     jobs = list(planned_jobs(config))
     return dict(zip(map(job_key, jobs), _estimates(jobs, config)[0], strict=True))
 
 
 def wall_time(seconds: Mapping[Key, float], config: Config, gpus: int, cores: int) -> str:
-    """How long these jobs take with so many GPUs or, where none of them asks for one, cores."""
+    """Say how long these jobs take with this number of GPUs, or of cores if no job asks for a
+    GPU."""
     longest: dict[str, float] = defaultdict(float)
     on_gpus = on_cores = 0.0
     for (rule, _), taken in seconds.items():
@@ -288,8 +294,8 @@ def wall_time(seconds: Mapping[Key, float], config: Config, gpus: int, cores: in
 def _estimates(
     jobs: Sequence[PlannedJob], config: Config
 ) -> tuple[list[float], set[int], set[int]]:
-    """The seconds of each job, the numbers of those that were measured, and of those among these
-    whose settings were today's."""
+    """Return the seconds of each job, the numbers of the measured jobs, and the numbers of those
+    measured with today's settings."""
     modelled = [_seconds(job, config) for job in jobs]
     measured, unchanged = _measured(jobs, modelled, config)
     groups = defaultdict(list)
@@ -318,8 +324,8 @@ def _basis(known: int, all_measured: bool) -> str:
 def _measured(
     jobs: Sequence[PlannedJob], modelled: Sequence[float], config: Config
 ) -> tuple[dict[int, float], set[int]]:
-    """Seconds, by the job's number, of those that ran before, and the numbers of those that ran
-    to their end at today's settings; the others' seconds are scaled to them."""
+    """Return the seconds, by number, of the jobs that ran before, and the numbers of those that
+    finished with today's settings. Times with other settings are scaled to today's."""
     results = Path(config.results)
     finished = {job_key(job): job for job in read_jobs(results / "benchmarks")}
     seconds, unchanged = {}, set()
@@ -338,7 +344,8 @@ def _measured(
 
 
 def _with_settings_of(before: Job, job: PlannedJob) -> PlannedJob | None:
-    """The job as it was when it ran; None if its settings are not those of this version."""
+    """Return the job with the settings with which it ran, or None if this version of rlvf cannot
+    read those."""
     if job.settings is None or isinstance(job.settings, HubModel):
         return job
     try:
@@ -348,10 +355,10 @@ def _with_settings_of(before: Job, job: PlannedJob) -> PlannedJob | None:
 
 
 def _logged_seconds(job: PlannedJob, results: Path) -> float | None:
-    """A training's seconds by the generations that its times have so far, or None without any.
+    """Estimate a training's seconds from the generations in its file of times; None if it has none.
 
-    While it is being written, their file lies in a temporary folder beside its place; the newest
-    counts.
+    While the training runs, the file lies in a temporary folder beside its final place, so the
+    newest such file of the cell is read.
     """
     names = job.wildcards
     cell = results / names["study"] / names["model"] / names["policy"] / f"seed{names['seed']}"
@@ -371,7 +378,7 @@ def _logged_seconds(job: PlannedJob, results: Path) -> float | None:
 
 
 def _devices(rule: str, config: Config) -> tuple[int, int]:
-    """The GPUs and cores that a rule's jobs hold."""
+    """Return how many GPUs and cores each job of a rule holds."""
     if rule not in _SECTIONS:
         return 0, 1
     section = getattr(config.resources, _SECTIONS[rule])
@@ -380,7 +387,7 @@ def _devices(rule: str, config: Config) -> tuple[int, int]:
 
 def _seconds(job: PlannedJob, config: Config) -> float:
     gpus, cores = _devices(job.rule, config)
-    # A job computes on one GPU, whatever it holds.
+    # A job computes on one GPU, even if it holds several.
     device = GPU if gpus else replace(CORE, flops=CORE.flops * cores)
     match job.settings:
         case HubModel():
@@ -411,7 +418,8 @@ def _seconds(job: PlannedJob, config: Config) -> float:
 def _decode_seconds(
     batch: int, tokens: int, weights: float, parameters: int, device: Device
 ) -> float:
-    """Seconds for `tokens` tokens after each prompt of a batch; `weights` in bytes."""
+    """Return the seconds for decoding `tokens` tokens after each prompt of a batch; `weights` is in
+    bytes."""
     flop = 2 * parameters * batch
     step = max(device.step, weights / device.bandwidth, flop / device.flops)
     return flop * PROMPT_TOKENS / device.flops + tokens * step
@@ -432,12 +440,12 @@ def _parameters(name: str, config: Config) -> int:
 
 
 def _weights(job: PlannedJob, config: Config) -> float:
-    """Bytes of the model's weights."""
+    """Return the size of the model's weights in bytes."""
     return _parameters(job.model, config) * _DTYPE_BYTES[config.models[job.model].dtype]
 
 
 def _disk(job: PlannedJob, config: Config) -> float:
-    """Bytes that a job leaves."""
+    """Return how many bytes a job leaves on disk."""
     match job.settings:
         case HubModel() | PretrainSettings():
             return _weights(job, config)
@@ -461,11 +469,11 @@ def _completion_bytes(limit: int) -> float:
 
 
 def show_plan(config: Config, gpus: int, cores: int) -> str:
-    """The plan as text: the table, what would not fit its time limit, the wall time with so many
-    GPUs (or, where no stage asks for one, cores), and what was assumed.
+    """Return the plan as text: the table, the wall time with this number of GPUs (or of cores, if
+    no stage asks for a GPU), the stages that would exceed their time limit, and the assumptions.
 
     Raises:
-        RlvfError: as `plan`.
+        RlvfError: see `plan`.
     """
     rows = plan(config)
     header = ["Stage", "Model", "Time is", "Jobs", "Each", "Longest"]
@@ -512,7 +520,7 @@ def _hours(hours: float) -> str:
 
 
 def _size(count: float) -> str:
-    """Bytes, for people."""
+    """Write a number of bytes with a unit that is easy to read."""
     if not count:
         return NOTHING
     for unit in ("B", "kB", "MB"):

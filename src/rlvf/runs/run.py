@@ -1,4 +1,4 @@
-"""The state of a run, put together from its events."""
+"""Computes the state of a run from its events."""
 
 import os
 import re
@@ -33,7 +33,8 @@ _LONGEST_LINE = 400
 
 @dataclass
 class Attempt:
-    """One try at a job, or at a group of jobs that Slurm runs as one; times as in events."""
+    """One attempt at a job, or at a group of jobs that Slurm runs as one. `began` and `ended` are
+    in seconds since 1970, as in events."""
 
     jobs: list[int]
     began: float
@@ -44,7 +45,7 @@ class Attempt:
 
     @property
     def cause(self) -> str:
-        """Why it failed, in a word or two."""
+        """Why the attempt failed, in a few words."""
         slurm = self.slurm
         match slurm.state if slurm else "":
             case "TIMEOUT":
@@ -65,7 +66,7 @@ class Attempt:
 
     @property
     def given(self) -> str:
-        """What Slurm gave it, in parentheses: ` (2 h, 8000M, 1 GPU)`; empty if that is unknown."""
+        """What Slurm gave the attempt, such as ` (2 h, 8000M, 1 GPU)`; empty if that is unknown."""
         if self.slurm is None:
             return ""
         limit = duration(self.slurm.limit) if self.slurm.limit else ""
@@ -87,7 +88,7 @@ class Job:
 
 
 class Run:
-    """What is known of a run. `ended` is None while it goes on, as far as its events tell.
+    """What is known of a run. `ended` is None as long as no event says that the run has ended.
 
     Raises:
         RlvfError: the events do not begin with a plan.
@@ -112,7 +113,7 @@ class Run:
 
     @staticmethod
     def _jobs(planned: list[PlannedJob]) -> dict[int, Job]:
-        """In an order in which they could be run."""
+        """Return the jobs in an order in which they could be run."""
         by_id = {job.id: job for job in planned}
         jobs: dict[int, Job] = {}
         for number in TopologicalSorter({job.id: job.needs for job in planned}).static_order():
@@ -147,7 +148,8 @@ class Run:
                 self.ended = event.time
 
     def _one_attempt(self, jobs: list[int]) -> Attempt:
-        """The last attempt at these jobs, which the members of a group share."""
+        """Return the last attempt at these jobs, and make it one that they share if they are a
+        group."""
         attempt = self.jobs[jobs[0]].attempts[-1]
         attempt.jobs = jobs
         for number in jobs:
@@ -163,7 +165,7 @@ class Run:
                 job.state = "stopped"
 
     def ask_slurm(self) -> None:
-        """Find out what the jobs that are not over do now."""
+        """Ask Slurm which of the submitted jobs are running by now."""
         if self.planned.slurm is None or self.ended:
             return
         known = slurm_jobs(f"--name={self.planned.slurm}")
@@ -189,12 +191,12 @@ class Run:
         return True
 
     def attempts(self, state: State) -> list[Attempt]:
-        """The last attempts at the jobs in a state, those of a group once."""
+        """Return the last attempts at the jobs in a state; a group's attempt is listed once."""
         found = [job.attempts[-1] for job in self.jobs.values() if job.state == state]
         return list({id(attempt): attempt for attempt in found}.values())
 
     def retried(self) -> list[list[Attempt]]:
-        """All attempts at each job or group that needed more than one, or that Slurm restarted."""
+        """Return all attempts at each job or group that needed several, or that Slurm restarted."""
         found = {}
         for job in self.jobs.values():
             restarted = any(attempt.slurm and attempt.slurm.restarts for attempt in job.attempts)
@@ -203,7 +205,7 @@ class Run:
         return list(found.values())
 
     def stopped_by(self, attempt: Attempt) -> int:
-        """How many jobs were not run, or in vain, because of an attempt that failed."""
+        """Count the jobs that were not run, or run in vain, because this attempt failed."""
         reached = set(attempt.jobs)
         for job in self.jobs.values():
             if reached.intersection(job.planned.needs):
@@ -212,8 +214,8 @@ class Run:
 
 
 def last_words(path: Path) -> str:
-    """The last line of a job's log that says what was wrong: ours, if there is one. Empty where
-    the log is empty or missing."""
+    """Return the line of a job's log that says what was wrong: rlvf's last error message, or else
+    the last line. It is empty if the log is empty or missing."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))

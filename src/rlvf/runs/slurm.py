@@ -1,4 +1,5 @@
-"""What Snakemake leaves to us where jobs run under Slurm."""
+"""Does what Snakemake leaves undone for jobs under Slurm: it checks options before a job is
+submitted, cancels jobs of killed runs, and queues preempted jobs again."""
 
 import os
 import re
@@ -10,10 +11,11 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-# In seconds: for jobs that are cancelled to save what they have and end.
+# Cancelled jobs have this many seconds to save what they have and to end.
 _PATIENCE = 600
 
-# What the executor calls an option that it refuses -> where its value is stated here instead.
+# Maps the executor's name for an option that it refuses to the place where the value is stated
+# instead.
 _STATED = {
     "account": "state it as account",
     "partition": "state it as partition or gpu_partition",
@@ -28,13 +30,13 @@ _STATED = {
 
 
 def sbatch_options(text: str) -> str:
-    """Options of sbatch as the executor takes them: it hands them to a shell, so each word is
-    quoted here where it needs to be.
+    """Return options of sbatch in the form that Snakemake's executor takes. The executor hands them
+    to a shell, so each word that needs it is quoted.
 
     Raises:
         ValueError: they are no options, or the executor would refuse them when a job is submitted.
     """
-    # Here, since importing it takes a second; Snakemake has done so already.
+    # This is imported only here because it takes a second; Snakemake has imported it already.
     from snakemake_executor_plugin_slurm.validation import get_forbidden_slurm_options
 
     try:
@@ -45,7 +47,7 @@ def sbatch_options(text: str) -> str:
         raise ValueError(f"{words[0]!r} is not an option of sbatch")
     options = shlex.join(words)
     for pattern, name in get_forbidden_slurm_options().items():
-        # The space: further options follow.
+        # The patterns expect further options after a space.
         if found := re.search(pattern, f"{options} "):
             raise ValueError(
                 f"{found[0].strip(' =')!r} in {text!r} is refused by Snakemake's executor, which "
@@ -55,7 +57,7 @@ def sbatch_options(text: str) -> str:
 
 
 def gpu_name(text: str) -> str:
-    """What `--gres` calls a GPU, as the executor takes it.
+    """Check that the executor takes this name of a GPU in `--gres`, and return it.
 
     Raises:
         ValueError: the executor would refuse it when a job is submitted.
@@ -73,7 +75,7 @@ def gpu_name(text: str) -> str:
 
 
 class _Asked(dict):
-    """A job's resources, as the executor looks at them."""
+    """A job's resources, whose values the executor reads both as items and as attributes."""
 
     __getattr__ = dict.__getitem__
 
@@ -81,9 +83,9 @@ class _Asked(dict):
 def cancel_jobs_of_earlier_runs(folder: Path) -> None:
     """Cancel this user's Snakemake jobs that were submitted from the folder, and await their end.
 
-    Only for a run that has begun just now: whoever else submitted them was killed before it could
-    cancel them, and nobody would hear of their end. Trainings save what they have. Does nothing
-    where there is no Slurm.
+    Call it only when a run has just begun: any such job is then left from a run that was killed
+    before it could cancel the job, and nothing would notice the job's end. Cancelled trainings save
+    what they have. Without Slurm, this does nothing.
     """
     if not shutil.which("squeue"):
         return
@@ -99,7 +101,8 @@ def cancel_jobs_of_earlier_runs(folder: Path) -> None:
 
 
 def _jobs_from(folder: Path) -> list[str]:
-    """The numbers of the jobs that Snakemake submitted from the folder and that have not ended."""
+    """Return the numbers of the jobs that Snakemake submitted from the folder and that have not
+    ended."""
     command = ["squeue", "--me", "--noheader", "--format=%A|%Z|%k"]
     shown = subprocess.run(
         command, capture_output=True, encoding="utf-8", errors="replace", check=False
@@ -113,10 +116,10 @@ def _jobs_from(folder: Path) -> list[str]:
 
 
 def requeue_if_preempted() -> None:
-    """Have Slurm queue this process's job again, if it is in one that is being preempted.
+    """Have Slurm queue the job of this process again if it is being preempted.
 
-    Slurm does that by itself only for jobs that wait until they are killed: one that saves what
-    it has and ends within its grace time counts as failed. Does nothing elsewhere.
+    Slurm does that by itself only for a job that runs until it is killed; a job that saves what it
+    has and ends within its grace time counts as failed. Outside Slurm, this does nothing.
     """
     job = os.environ.get("SLURM_JOB_ID")
     if not job or not shutil.which("scontrol"):

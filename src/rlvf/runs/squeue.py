@@ -1,12 +1,12 @@
-"""What Slurm says of jobs, through `squeue`, which old and new versions know alike."""
+"""Asks Slurm about jobs through `squeue`, which works the same in old and new versions of Slurm."""
 
 import re
 import subprocess
 
 from rlvf.records import Record
 
-# By squeue's names; the numbers are widths, wide enough that nothing is cut off. (Their values in
-# `--json` differ from version to version.)
+# squeue's names of the fields, with widths at which no value is cut off. `--json` is not used
+# because its values differ from version to version.
 _FIELDS = {
     "JobID": 20,
     "State": 20,
@@ -23,9 +23,9 @@ _FIELDS = {
 
 
 class SlurmJob(Record):
-    """A job of Slurm's. Times in seconds; `reason` says why it waits or how it ended; `restarts`
-    counts how often Slurm itself put it back into the queue (preempted, or its node failed).
-    `preempted` says that it was told to make room and ended, so that it was not put back."""
+    """What Slurm says of a job. `limit` and `used` are in seconds. `reason` says why the job waits
+    or how it ended. `restarts` counts how often Slurm put it back into the queue because it was
+    preempted or its node failed. `preempted` says whether Slurm told it to make room."""
 
     id: str
     state: str
@@ -40,8 +40,9 @@ class SlurmJob(Record):
 
 
 def slurm_jobs(*which: str) -> dict[str, SlurmJob]:
-    """By number, the jobs that these options of squeue choose, ended ones included. Empty where
-    Slurm does not answer or knows none (any more): it forgets ended jobs after minutes."""
+    """Return, by number, the jobs that these options of squeue choose, including ended ones. The
+    result is empty if Slurm does not answer or knows no such job; it forgets ended jobs after
+    minutes."""
     fields = ",".join(f"{name}:{width}" for name, width in _FIELDS.items())
     command = ["squeue", "--noheader", "--states=all", f"--Format={fields}", *which]
     try:
@@ -75,7 +76,7 @@ def _parse(line: str) -> SlurmJob:
 
 
 def _seconds(text: str) -> int | None:
-    """Of `[[days-]hours:]minutes:seconds`; None for anything else, such as UNLIMITED."""
+    """Convert `[[days-]hours:]minutes:seconds`; return None for other texts, such as UNLIMITED."""
     found = re.fullmatch(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)", text)
     if found is None:
         return None
@@ -84,7 +85,8 @@ def _seconds(text: str) -> int | None:
 
 
 def _gpus(asked: str) -> str:
-    """`1 GPU (a100)` from `gres:gpu:a100:1`, `1 GPU` from `gres/gpu=1`; empty without one."""
+    """Return `1 GPU (a100)` for `gres:gpu:a100:1`, `1 GPU` for `gres/gpu=1`, and nothing if no GPU
+    was asked for."""
     found = re.search(r"gpu(?::([a-zA-Z][^:=,( ]*))?(?:[:=](\d+))?", asked)
     if found is None:
         return ""

@@ -1,4 +1,4 @@
-"""A run as text: how it stands, for `rlvf status`, and what is left to say at its end."""
+"""Shows a run as text: its state, for `rlvf status`, and a summary for the end of the run."""
 
 import time
 from collections import Counter
@@ -8,12 +8,13 @@ from pathlib import Path
 from rlvf.runs.run import STATES, Attempt, Run
 from rlvf.text import duration
 
-# Of running or queued jobs; a cluster may have hundreds.
+# At most this many running and queued jobs are listed each, since a cluster may have hundreds.
 _MOST_LINES = 20
 
 
 def status(run: Run) -> str:
-    """How a run stands: steps, a table by rule, what runs and waits, failures, retries."""
+    """Return the state of a run: its steps, a table by rule, the running and queued jobs, the
+    failures and the retries."""
     began = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.planned.time))
     parts = [
         f"{run.planned.command}\nsince {began}: {_steps(run)}",
@@ -26,7 +27,7 @@ def status(run: Run) -> str:
 
 
 def summary(run: Run) -> str:
-    """What to know of a run that has ended: one line if all went well the first time."""
+    """Return what to know of a run that has ended: one line if every job succeeded at once."""
     return "\n\n".join([f"rlvf: {_steps(run)}", *_troubles(run)])
 
 
@@ -50,7 +51,7 @@ def _table(run: Run) -> str:
     rules: dict[str, list] = {}
     for job in sorted(run.jobs.values(), key=lambda job: job.depth):
         rules.setdefault(job.rule, []).append(job)
-    # A rule stands where its last jobs stand in the run.
+    # Rules are in the order in which their last jobs can run.
     rows = [["", *STATES]]
     for rule, jobs in sorted(rules.items(), key=lambda item: item[1][-1].depth):
         counts = Counter(job.state for job in jobs)
@@ -70,7 +71,8 @@ def _section(title: str, lines: list[str]) -> str:
 
 
 def _under_way(run: Run, attempt: Attempt) -> str:
-    """`train rlvr/...: 12 min on node3, 1 GPU (Slurm job 17, attempt 2)`."""
+    """Describe an attempt, as in `train rlvr/...: 12 min on node3, 1 GPU (Slurm job 17, attempt
+    2)`."""
     slurm, notes = attempt.slurm, []
     if attempt.submitted:
         notes.append(f"Slurm job {attempt.submitted.slurm}")
@@ -90,7 +92,7 @@ def _under_way(run: Run, attempt: Attempt) -> str:
 
 
 def _troubles(run: Run) -> Iterator[str]:
-    """What failed for good, and what was tried more than once."""
+    """Yield what failed for good and what was tried more than once."""
     failures = [line for attempt in run.attempts("failed") for line in _failure(run, attempt)]
     if failures:
         yield "\n".join(["Failed:", *failures])
@@ -134,14 +136,15 @@ def _restarts(count: int) -> str:
 
 
 def _to_blame(attempt: Attempt) -> list[int]:
-    """The jobs of an attempt, or the one of them that is known to have failed."""
+    """Return the jobs of an attempt, or only the job that failed if that is known."""
     if attempt.failure and attempt.failure.culprit is not None:
         return [attempt.failure.culprit]
     return attempt.jobs
 
 
 def _title(run: Run, attempt: Attempt) -> str:
-    """`train rlvr/mini-qwen3/gspo-tests/seed1`; of a group what its jobs have in common."""
+    """Name an attempt, as in `train rlvr/mini-qwen3/gspo-tests/seed1`. A group is named by the
+    wildcards that all its jobs share."""
     jobs = sorted(
         (run.jobs[number] for number in _to_blame(attempt)), key=lambda job: (job.depth, job.rule)
     )
@@ -155,7 +158,7 @@ def _title(run: Run, attempt: Attempt) -> str:
 
 
 def _short(path: str) -> str:
-    """Relative to where we are, if it lies there."""
+    """Make a path relative to the current folder if it lies in it."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:

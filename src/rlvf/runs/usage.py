@@ -1,14 +1,15 @@
-"""What jobs used against what they asked for, from Snakemake's benchmark files.
+"""Compares what jobs used with what they asked for, from Snakemake's benchmark files.
 
-A benchmark file (JSON Lines, `--benchmark-extended`) says of a job its rule, wildcards, params and
-resources, those of the attempt that succeeded, and what it used; a job that ran again has
-overwritten it. What Snakemake cannot see, the GPU, comes from the trainings' own times.
+A benchmark file (JSON Lines, written with `--benchmark-extended`) has a job's rule, wildcards,
+params and resources, as they were in the attempt that succeeded, and what that attempt used. A job
+that runs again overwrites its file. Snakemake does not see the GPU; what is known of it comes from
+the trainings' own files of times.
 
-Snakemake looks at a job's processes twice a second at first, every 30 s later. So a peak of memory
-may have been missed, nothing is known of the memory of jobs of a moment, and cores are a lower
-bound: candidates that came and went between two looks are not counted.
+Snakemake looks at a job's processes twice a second at first and every 30 s later. It may therefore
+miss a peak of memory, it knows nothing of the memory of very short jobs, and the number of cores is
+a lower bound: candidates that start and end between two looks are not counted.
 
-Runs at the end of each run of the workflow, so it imports neither torch nor pandas.
+This module runs at the end of each run of the workflow, so it imports neither torch nor pandas.
 """
 
 import csv
@@ -25,33 +26,35 @@ from rlvf.files import atomic_writer
 from rlvf.records import TrainingStepTimes
 from rlvf.text import NOTHING, duration, text_table
 
-# Cell: study, model, policy, seed.
+# A cell is a study, a model, a policy and a seed.
 Cell = tuple[str, str, str, str]
 
 # A shorter job has been looked at too seldom to know its memory.
 _SECONDS_FOR_MEMORY = 2.0
-# Within a job, beside what is measured: the Snakemake that runs it on a cluster's node.
+# On a cluster's node, the Snakemake that runs the job takes this much besides what is measured.
 _SNAKEMAKE_MB = 150
-# Used less of what was asked for: ask for less. Used more: ask for more.
+# If jobs used less than the first share of what they asked for, they should ask for less; if they
+# used more than the second share, they should ask for more.
 _LITTLE, _MUCH = 0.5, 0.9
-# What to ask for is so much more than was used, since runs differ.
+# The suggested amount is this many times what was used, since runs differ. The large reserve is
+# for jobs that should ask for more.
 _RESERVE, _LARGE_RESERVE = 1.25, 1.5
-# In steps of so much.
+# Suggested amounts are rounded up to multiples of these.
 _STEP_MINUTES, _STEP_MB = 5, 100
-# Not worth cutting.
+# Requests up to these amounts are not worth reducing.
 _SMALL_MINUTES, _SMALL_MB = 30, 1000
-# The GPU waits while rewards are computed: worth saying from this share on.
+# If the GPU waits for rewards for more than this share of a training, the user is told.
 _WAITING = 0.2
-# Sizes in GB in which GPUs are sold; so much of one stays free.
+# GPUs are sold in these sizes, in GB. A GPU must have this many times the memory that was used.
 _GPU_SIZES = (8, 12, 16, 24, 32, 40, 48, 80, 96, 141)
 _GPU_RESERVE = 1.1
 
 
 @dataclass(frozen=True)
 class Job:
-    """One finished job. Times in seconds, memory in MB; None where nothing is known.
+    """One finished job. Values that are not known are None.
 
-    `resources` is what was asked for: `mem_mb`, `runtime` (minutes), `gpu`, where stated.
+    `resources` is what the job asked for: `mem_mb`, `runtime` (in minutes) and `gpu`, if stated.
     """
 
     rule: str
@@ -65,7 +68,7 @@ class Job:
 
     @property
     def cell(self) -> Cell | None:
-        """The cell that it worked for, if any."""
+        """The cell that the job belongs to, if any."""
         names = ("study", "model", "policy", "seed")
         if not all(name in self.wildcards for name in names):
             return None
@@ -78,16 +81,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Training:
-    """What a training's times say of its GPU: peak memory in MB, and the share of time in which it
-    waits for rewards."""
+    """What a training's file of times says about its GPU: the peak of memory in MB, and the share
+    of the time in which the GPU waits for rewards."""
 
     gpu_memory_mb: float | None
     waiting: float
 
 
 def read_jobs(benchmarks: Path) -> list[Job]:
-    """The jobs of a folder of benchmark files, by path. Files that do not say which job they are
-    of (made without `--benchmark-extended`) are left out.
+    """Return the jobs of a folder of benchmark files, in the order of the paths. Files that do not
+    name their job, because they were made without `--benchmark-extended`, are left out.
 
     Raises:
         RlvfError: a file is not what Snakemake writes.
@@ -97,7 +100,8 @@ def read_jobs(benchmarks: Path) -> list[Job]:
 
 
 def read_job(path: Path) -> Job | None:
-    """One benchmark file's job; see `read_jobs`."""
+    """Return the job of one benchmark file, or None if it does not name its job; see
+    `read_jobs`."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
         if "rule_name" not in raw:
@@ -123,7 +127,7 @@ def read_job(path: Path) -> Job | None:
 
 
 def _number(value: Any) -> float | None:
-    """Snakemake's NA is None."""
+    """Convert a number of Snakemake's, which writes NA for what it does not know."""
     return None if value == "NA" else float(value)
 
 
@@ -211,7 +215,8 @@ def _by_rule(jobs: Sequence[Job], trainings: dict[Cell, Training]) -> str:
 
 
 def _suggestions(longest: Job, largest: Job, training: Training | None) -> list[str]:
-    """Of a rule, by its longest job, its largest job, and its trainings."""
+    """Return what to change for a rule, given its longest job, its job with the most memory, and
+    the highest values of its trainings."""
     runtime, memory = longest.resources.get("runtime"), largest.resources.get("mem_mb")
     found = []
     if runtime is not None:
@@ -234,8 +239,9 @@ def _suggestions(longest: Job, largest: Job, training: Training | None) -> list[
 def _to_ask_for(
     used: float, asked: float, step: int, small: float, beside: float = 0
 ) -> str | None:
-    """`about N` or `more, about N`, in whole `step`s, where the request was far off. `beside` is
-    needed beside what was seen to be used; a request up to `small` is not worth cutting."""
+    """Return `about N` or `more, about N` if the request was far off, and None otherwise. N is a
+    multiple of `step`. `beside` is needed in addition to what was measured; a request of up to
+    `small` is not reduced."""
     if used > _MUCH * asked:
         return f"more, about {_round_up(_LARGE_RESERVE * used + beside, step)}"
     about = _round_up(_RESERVE * used + beside, step)
@@ -264,7 +270,7 @@ def _gpu_suggestions(training: Training) -> list[str]:
 
 
 def _worst(trainings: Sequence[Training]) -> Training | None:
-    """The highest of each."""
+    """Return the highest peak of memory and the highest share of waiting among trainings."""
     if not trainings:
         return None
     peaks = [t.gpu_memory_mb for t in trainings if t.gpu_memory_mb is not None]
@@ -301,7 +307,7 @@ def _by_cell(jobs: Sequence[Job], trainings: dict[Cell, Training]) -> str:
 
 
 def _csv_rows(jobs: Sequence[Job], trainings: dict[Cell, Training]) -> Iterable[list]:
-    """Exact values; an empty cell where nothing is known."""
+    """Yield the header and a row of exact values for each job; unknown values are empty."""
     names = list(dict.fromkeys(name for job in jobs for name in job.wildcards))
     yield [
         *["rule", *names, "seconds", "runtime_asked_minutes", "memory_mb", "memory_asked_mb"],
@@ -335,7 +341,7 @@ def _total_seconds(jobs: Sequence[Job]) -> float:
 
 
 def _cores(jobs: Sequence[Job]) -> str:
-    """How many were busy, on average over the jobs' time."""
+    """Return how many cores were busy, on average over the jobs' time."""
     known = [job for job in jobs if job.cpu_seconds is not None and job.memory_mb is not None]
     seconds = _total_seconds(known)
     return f"{sum(job.cpu_seconds for job in known) / seconds:.1f}" if seconds else NOTHING

@@ -1,4 +1,4 @@
-"""A results folder against its manifest."""
+"""Compares a results folder with its manifest."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from rlvf.files import is_left_over
 from rlvf.progress import Progress
 from rlvf.runs.manifest import KNOWN, LOGS, read_products
 
-# What a training in progress keeps in its cell.
+# A training in progress keeps this folder in its cell.
 _CHECKPOINTS = re.compile(r"[^/]+/[^/]+/[^/]+/seed\d+/checkpoints")
 
 
@@ -18,8 +18,9 @@ def verify(results: Path) -> tuple[list[str], list[str], list[str]]:
     """Compare every file with what the manifest says of it.
 
     Returns:
-        What is wrong, a line for each file that is missing, changed or extra; the products to
-        delete, so that Snakemake makes them again; and what killed jobs have left, to be deleted.
+        Three lists: a line for each file that is missing, changed or extra; the products to delete
+        so that Snakemake makes them again; and the files and folders to delete that killed jobs
+        have left.
 
     Raises:
         RlvfError: there is no manifest, or it cannot be read.
@@ -43,8 +44,8 @@ def verify(results: Path) -> tuple[list[str], list[str], list[str]]:
 
 
 def _files(results: Path) -> Iterator[str]:
-    """The paths of all files that the manifest should name, and of folders that killed jobs have
-    left."""
+    """Yield the paths of all files that the manifest should name, and of the folders that killed
+    jobs have left."""
     for top, folders, files in os.walk(results):
         folder = Path(top).relative_to(results)
         left = [name for name in folders if is_left_over(name)]
@@ -57,6 +58,7 @@ def _files(results: Path) -> Iterator[str]:
 
 
 def _is_apart(results: Path, folder: Path) -> bool:
-    """Known, or another scale's results, which have a manifest of their own."""
+    """Whether a folder is not to be compared: it is no product, a training in progress keeps it, or
+    it is another scale's results, which have a manifest of their own."""
     path = folder.as_posix()
     return path in KNOWN or bool(_CHECKPOINTS.fullmatch(path)) or (results / path / LOGS).is_dir()

@@ -1,5 +1,5 @@
-"""What a run would do and because of what, for `rlvf why`: each cause once, with the cells and the
-shared steps that it makes run again."""
+"""Explains for `rlvf why` what a run would do and why. Each cause is told once, with the cells and
+the shared steps that it makes run again."""
 
 import re
 from collections import Counter, defaultdict
@@ -21,9 +21,10 @@ job is made again in either case."""
 
 @dataclass
 class _Unit:
-    """Jobs that are told of together: those of a cell, those that a study needs once, or a single
-    one that several share. `causes` are their own, `direct` the jobs that have any, `after` the
-    jobs of other units that they need, `also` those of these that have other causes."""
+    """Jobs that are told of together: the jobs of a cell, the jobs that a study needs once, or a
+    single job that several share. `causes` are the jobs' own causes, and `direct` the jobs that
+    have any. `after` are the jobs of other units that these jobs need, and `also` those among them
+    that are told of under other causes."""
 
     label: tuple[str, ...]
     jobs: list[PlannedJob] = field(default_factory=list)
@@ -38,7 +39,8 @@ class _Unit:
 
     @property
     def rules(self) -> str:
-        """`train, 2 lint; then 2 generate, 2 execute, measure`: those with causes come first."""
+        """The rules of the jobs, as in `train, 2 lint; then 2 generate, 2 execute, measure`. The
+        jobs with causes of their own come first."""
         direct = Counter(job.rule for job in self.jobs if job.id in self.direct)
         others = Counter(job.rule for job in self.jobs if job.id not in self.direct)
         return "; then ".join(
@@ -49,8 +51,8 @@ class _Unit:
 
 
 def why(run: DryRun, seconds: Mapping[int, float], wall: str) -> str:
-    """The whole answer. `seconds` is what jobs take, by their ids, as far as that is known; `wall`
-    says how long all of them take."""
+    """Return the whole text. `seconds` has, by a job's id, how long the job takes, as far as that
+    is known; `wall` says how long all of them take together."""
     return "\n\n".join(filter(None, [*_entries(run, seconds), _end(run, seconds, wall)]))
 
 
@@ -85,7 +87,7 @@ def _entries(run: DryRun, seconds: Mapping[int, float]) -> list[str]:
 
 
 def _units(run: DryRun) -> list[_Unit]:
-    """In an order in which they could be run."""
+    """Return the units in an order in which they could be run."""
     jobs = {job.id: job for job in run.planned}
     own = {one.job.id: causes(one, run.config) for one in run.jobs}
     units: dict[tuple, _Unit] = {}
@@ -101,7 +103,7 @@ def _units(run: DryRun) -> list[_Unit]:
 
 
 def _by_stages(jobs: Mapping[int, PlannedJob]) -> list[PlannedJob]:
-    """Rules in an order in which they could be run, and the jobs of each by name."""
+    """Sort jobs by rule, in an order in which the rules could be run, and then by name."""
     depth: dict[int, int] = {}
     for number in TopologicalSorter({job.id: job.needs for job in jobs.values()}).static_order():
         depth[number] = 1 + max((depth[need] for need in jobs[number].needs), default=0)
@@ -132,7 +134,7 @@ def _unit_of(job: PlannedJob) -> tuple:
 
 
 def _told(units: list[_Unit], seconds: Mapping[int, float]) -> list[str]:
-    """Lines that name units and their jobs, equal ones together."""
+    """Return lines that name units and their jobs; units with the same jobs share a line."""
     equal: dict[tuple, list[_Unit]] = defaultdict(list)
     for unit in units:
         also = tuple(sorted({job.rule for job in unit.also}))
@@ -168,7 +170,7 @@ def _end(run: DryRun, seconds: Mapping[int, float], wall: str) -> str:
 
 
 def _amount(jobs: Iterable[PlannedJob], seconds: Mapping[int, float]) -> str:
-    """`12 jobs, 3 min`."""
+    """Return a text such as `12 jobs, 3 min`."""
     numbers = [job.id for job in jobs]
     count = f"{len(numbers)} job{'s' if len(numbers) > 1 else ''}"
     known = [seconds[number] for number in numbers if number in seconds]
@@ -192,7 +194,7 @@ def _lines(found: Iterable[Cause]) -> list[str]:
 
 
 def _titles(jobs: Iterable[PlannedJob]) -> str:
-    """`pretrain_model {mini-llama,mini-qwen3}`"""
+    """Return a text such as `pretrain_model {mini-llama,mini-qwen3}`."""
     named = sorted({(job.rule, _label(job)) for job in jobs})
     by_rule: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for rule, label in named:
@@ -207,7 +209,7 @@ def _some(names: Iterable[str]) -> str:
 
 
 def _folded(labels: Iterable[Iterable[str]]) -> list[str]:
-    """Labels as a shell expands them: `a/{x,y}/seed1` for a/x/seed1 and a/y/seed1."""
+    """Join labels with a shell's braces: a/x/seed1 and a/y/seed1 become `a/{x,y}/seed1`."""
     by_length: dict[int, list[tuple]] = defaultdict(list)
     for label in labels:
         parts = tuple((part,) for part in label)
@@ -224,7 +226,7 @@ def _folded(labels: Iterable[Iterable[str]]) -> list[str]:
 
 
 def _braces(parts: Sequence[str]) -> str:
-    """`seed{1,2}`, `mini-{llama,qwen3}`"""
+    """Join names with a shell's braces, as in `seed{1,2}` or `mini-{llama,qwen3}`."""
     if len(parts) == 1:
         return parts[0]
     common = re.match(r"seed|.*-|", parts[0])[0]
