@@ -1,11 +1,11 @@
-# make setup    .venv, with the versions of requirements.lock
-# make mini     the whole study at mini scale, into results/mini/
-# make test     all checks and tests
-# make archive  complete results in one file, to be unpacked with `tar xf` in another checkout
-# make bench    speed beside others, into benchmarks/; RLVF_MBPP must name a copy of mbpp.jsonl
-#               (a quick look: make bench OPTIONS="--limit 50")
-# All set up .venv first. Another package index, for instance one with torch's CPU build, whose
-# address PyTorch's site names:  make mini INDEX=ADDRESS
+# make setup    makes .venv with the versions of requirements.lock
+# make mini     runs the whole study at mini scale, into results/mini/
+# make test     runs all checks and tests
+# make archive  packs complete results into one file, to unpack with `tar xf` in another checkout
+# make bench    measures speed against other checkers, into benchmarks/; RLVF_MBPP must name a copy
+#               of mbpp.jsonl (a quick look: make bench OPTIONS="--limit 50")
+# All of them set up .venv first. To add a package index, such as the one with torch's CPU build,
+# whose address is on PyTorch's site:  make mini INDEX=ADDRESS
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -15,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 OPTIONS ?=
 CONFIG ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# What a shell may have set for other programs and would change how these run.
+# A shell may have set these variables for other programs; here they would change what is run.
 unexport PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS SNAKEMAKE_PROFILE
 
 .PHONY: help setup mini test check archive bench
@@ -45,8 +45,9 @@ check: $(INSTALLED)
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-# Of the scale whose results are there, or named: make archive CONFIG="config.yaml config/mini.yaml".
-# Results that were made with other options of Snakemake's: OPTIONS="..."
+# The archive is of the scale whose results are there. If both are, CONFIG names the configuration:
+# make archive CONFIG="config.yaml config/mini.yaml". If the results were made with further options
+# of Snakemake, OPTIONS="..." repeats these.
 archive: $(INSTALLED)
 	@[ -n "$(CONFIG)" ] || [ ! -e results/logs ] || [ ! -e results/mini/logs ] || \
 		{ echo 'results of both scales are there; name one: make archive CONFIG=config.yaml,' \
@@ -57,8 +58,8 @@ archive: $(INSTALLED)
 bench: $(INSTALLED) .bench/.installed
 	python -m benchmarks $(OPTIONS)
 
-# Apart from .venv, and with no more than .venv lacks: some are only measured, the others, for a test,
-# need other versions.
+# These packages are kept apart from .venv. Those in .bench are only measured; those in .rocrate are
+# for a test and need other versions than rlvf. Only what .venv lacks is installed.
 .bench/.installed: benchmarks/requirements.txt
 .rocrate/.installed: tests/runs/requirements.txt
 .bench/.installed .rocrate/.installed: | $(INSTALLED)

@@ -1,5 +1,5 @@
-# Front door: configuration, checks, includes, target rules.
-# Mini scale: snakemake --profile mini. Paper scale: snakemake --profile slurm.
+# This is the workflow's main file: it includes all others and has the rules that name targets.
+# `snakemake --profile mini` runs the mini scale, `snakemake --profile slurm` the paper scale.
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
@@ -10,7 +10,7 @@ include: "workflow/rules/place.smk"
 include: "workflow/rules/common.smk"
 
 
-# Used with --software-deployment-method apptainer only.
+# The image is used only with --software-deployment-method apptainer.
 container: IMAGE
 
 
@@ -34,7 +34,7 @@ localrules:
     paper,
 
 
-# Everything, by name: what is missing is made, though what was made from it is still there.
+# This rule names every product, so that a missing one is made even if what was made from it exists.
 rule all:
     default_target: True
     input:
@@ -65,7 +65,8 @@ include: "workflow/rules/analyse.smk"
 include: "workflow/rules/paper.smk"
 
 
-# This file comes after all rules, since it changes each of them: their jobs run in the image.
+# This file is included after all rules, since it makes the image an input of each rule whose jobs
+# run in it.
 if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
 
     include: "workflow/rules/containers.smk"

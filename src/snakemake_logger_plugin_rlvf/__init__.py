@@ -1,5 +1,5 @@
-"""The plugin for Snakemake's `--logger rlvf`. It writes the events of a run to a file for `rlvf
-status`, and at the very end of the run it says what failed or was retried. Snakemake's usual
+"""This is the plugin for Snakemake's `--logger rlvf`. It writes the events of a run to a file for
+`rlvf status`, and at the very end of the run it says what failed or was retried. Snakemake's usual
 console output stays.
 
 With `--logger-rlvf-explain FILE`, which `rlvf why` adds to a dry run, it writes to that file what

@@ -1,5 +1,5 @@
-# Samples -> tables, claims and figures, where the workflow was started; and the page to read
-# completions, which takes all that is known of each.
+# These rules make tables, claims and figures from samples, on the machine where the workflow was
+# started, and the page on which people read completions, with all that is known about each.
 localrules:
     study_tables,
     study_claims,
@@ -50,7 +50,8 @@ rule study_claims:
         f"{BENCHMARKS}/{{study}}/claims.jsonl"
     params:
         stamps=stamps("claims"),
-        # By a function: the lint takes the scale "paper" for the folder of the claims.
+        # This is a function because Snakemake's lint takes the scale "paper" for the folder of
+        # the claims.
         scale=lambda w: CONFIG.scale,
     shell:
         "rlvf claims --claims {input.claims} --samples {input.samples} --scale {params.scale}"
@@ -82,8 +83,8 @@ rule study_figures:
         " --out {output.folder} 2> {log}"
 
 
-# Times differ between equal runs: they lie in files of their own, which nothing but this reads, and
-# this lies apart from the tables.
+# Times differ between equal runs. They are therefore in files of their own, which only this rule
+# reads, and its tables are kept apart from the others.
 rule study_cost:
     input:
         logs=lambda w: training_logs_of(w.study),
@@ -130,7 +131,8 @@ rule study_explorer:
     params:
         stamps=stamps("explorer"),
         scale=CONFIG.scale,
-        # With `input`, which Snakemake compares itself, so that it does not compare this as well.
+        # The function takes `input`, which Snakemake compares by itself, so that Snakemake does not
+        # compare this parameter as well.
         decodings=lambda w, input: " ".join(
             f"--decoding {' '.join(one)}" for one in evaluations_of(w.study)
         ),

@@ -1,4 +1,5 @@
-# The checked configuration, the paths that spell a cell, and what rules take from both.
+# This file reads and checks the configuration, and defines the paths of products and the functions
+# with which rules find their inputs and parameters.
 import gc
 import os
 import re
@@ -12,19 +13,19 @@ from rlvf.files import file_checksum
 from rlvf.settings import FetchSettings, parse_settings, to_json
 from rlvf.stamps import stamps
 
-# A plan is many objects that stay: looking through them for garbage all the time takes a sixth of
-# planning.
+# A plan consists of many objects that are never freed. Searching them for garbage again and again
+# would take a sixth of the planning time.
 gc.set_threshold(1_000_000)
 
-# Copied from workflow/site.example.yaml, which says what can be set; not in git.
+# Users copy this file from workflow/site.example.yaml, which says what can be set; git ignores it.
 SITE_FILE = os.environ.get("RLVF_SITE") or (os.path.exists("site.yaml") and "site.yaml")
 
-# Read here and not by `configfile:`, which takes a key's last place where it stands twice, and whose
-# numbers on the command line are text.
+# The files are read here and not by `configfile:`, which takes the last of two equal keys without
+# complaint and reads numbers on the command line as text.
 FILES = [] if workflow.config_settings.replace_workflow_config else ["config.yaml"]
 FILES += [os.path.relpath(os.path.realpath(path)) for path in workflow.overwrite_configfiles]
 CHANGES = workflow.config_settings.config_args
-# For the report.
+# Snakemake's report shows these files.
 workflow.configfiles[:] = FILES
 
 try:
@@ -39,8 +40,8 @@ CELLS = [cell for study in CONFIG.studies for cell in CONFIG.cells(study)]
 POLICIES = sorted({cell.policy for cell in CELLS})
 
 RESULTS = CONFIG.results
-# What is fetched lies in the cache, which is not of one study or scale. Here is a note of its files'
-# checksums, which says to Snakemake that it was fetched.
+# Fetched files are in the cache, which all studies and scales share. The results folder has a note
+# with their checksums, which tells Snakemake that they were fetched.
 FETCHED = f"{RESULTS}/fetched"
 FETCHED_MODEL = f"{FETCHED}/models/{{repo}}/{{revision}}.json"
 FETCHED_DATASET = f"{FETCHED}/datasets/{{repo}}/{{revision}}.json"
@@ -57,14 +58,15 @@ EXPLORER = f"{STUDY}/explorer.html"
 PAPER = f"{STUDY}/paper.pdf"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
-# What jobs can run in. Another definition or other versions are another image: where it is used,
-# all that was made in the former one is made again.
+# Jobs can run in this image. Its name has the checksums of its definition and of the locked
+# versions: if one of them changes, the image is another one, and whatever was made in the former
+# image is made again.
 DEFINITION, LOCK = "containers/rlvf.def", "requirements.lock"
 IMAGE = f"containers/rlvf-{file_checksum(DEFINITION)[:8]}-{file_checksum(LOCK)[:8]}.sif"
 
 
 def one_of(names):
-    """A wildcard's constraint: one of these names."""
+    """Return the constraint that a wildcard is one of these names."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -73,20 +75,21 @@ def models_of(kind):
 
 
 def fetched(note, source):
-    """The note of a published model or dataset, as input. It is pinned: fetched again it is what it
-    was before, and nothing that was made from it has to be made again."""
+    """Return the note of a published model or dataset as an input. The revision is pinned, so that
+    the files are the same when they are fetched again. The note is therefore `ancient`, and what
+    was made from the files is not made again."""
     repo = "--".join(source.repo.split("/"))
     return ancient(note.format(repo=repo, revision=source.revision))
 
 
 def noted(folder):
-    """A folder that a rule makes, and its note, as input. Snakemake compares nothing but times of a
-    folder, hence `ancient`: whoever reads the folder depends on the note."""
+    """Return a folder that a rule makes, and its note, as inputs. Of a folder Snakemake compares
+    only the time. The folder is therefore `ancient`, and rules depend on the note instead."""
     return [ancient(folder), note_of(folder)]
 
 
 def folder_of(path):
-    """Where that lies of which an input is the note; any other input is what it is."""
+    """Return the folder in the cache that a note describes; return any other path as it is."""
     if os.path.dirname(path).startswith(f"{FETCHED}/"):
         return f"{CONFIG.cache}/{os.path.relpath(path, FETCHED).removesuffix('.json')}"
     return path
@@ -105,7 +108,7 @@ def model_of(wildcards):
 
 
 def source_of(wildcards):
-    """What a study's tasks are read from, where that is fetched."""
+    """Return the note of the dataset that a study's tasks are read from, if it is fetched."""
     benchmark = CONFIG.benchmarks[CONFIG.studies[wildcards.study].benchmark]
     if benchmark.kind == "mbpp" and benchmark.source is None:
         return fetched(FETCHED_DATASET, benchmark)
@@ -113,7 +116,7 @@ def source_of(wildcards):
 
 
 def tasks_options(study, role):
-    """The options of `rlvf tasks` for a study's training or test tasks."""
+    """Return the options of `rlvf tasks` for a study's training or test tasks."""
     grid = CONFIG.studies[study]
     benchmark = CONFIG.benchmarks[grid.benchmark]
     limit = getattr(grid, f"{role}_limit")
@@ -124,19 +127,20 @@ def tasks_options(study, role):
 
 
 def cell_of(names):
-    """The cell that wildcards, or a mapping with more, name."""
+    """Return the cell that is named by wildcards or by a mapping with these and further keys."""
     return CONFIG.cell(names["study"], names["model"], names["policy"], int(names["seed"]))
 
 
 def tasks_stamps(study):
     kind = CONFIG.benchmarks[CONFIG.studies[study].benchmark].kind
-    # Which tests are refused changes no task.
+    # This module only refuses tests and changes no task.
     unused = ("rlvf.sandbox.vetting",)
     return stamps("tasks", kinds=(f"rlvf.benchmarks.{kind}",), unused=unused)
 
 
 def training_stamps(wildcards):
-    """The code that a cell's rewards come to, and Ruff's version where it counts."""
+    """Return the stamps of a training: of the code that its rewards use, and of Ruff's version if
+    they use Ruff."""
     settings = CONFIG.train_settings(cell_of(wildcards))
     kinds = {f"rlvf.rewards.{one.kind}" for one in settings.components.values()}
     unused = []
@@ -158,7 +162,7 @@ def tables_settings(study):
 
 
 def decoded(names):
-    """By a cell's decodings: its completions, executions and Ruff reports."""
+    """Return the completions, executions and Ruff reports of each decoding of a cell."""
     return {
         decoding: [
             f"{DECODED}/{name}.jsonl".format(decoding=decoding, **names)
@@ -169,7 +173,7 @@ def decoded(names):
 
 
 def evaluations_of(study):
-    """Of each decoding of each cell of a study: its name and files, and the cell's samples."""
+    """Yield, for each decoding of each cell of a study, its name, files and the cell's samples."""
     for cell in CONFIG.cells(study):
         names = cell.model_dump()
         for name, files in decoded(names).items():
@@ -177,12 +181,12 @@ def evaluations_of(study):
 
 
 def samples_of(study):
-    """The samples of every cell of a study."""
+    """Return the samples of every cell of a study."""
     return [f"{CELL}/samples.jsonl".format(**cell.model_dump()) for cell in CONFIG.cells(study)]
 
 
 def products_of(study):
-    """All that is kept of a study."""
+    """Return all products of a study that are kept."""
     folders = (TABLES, CLAIMS, FIGURES, COST)
     kept = (PAPER, EXPLORER, *folders, *map(note_of, folders))
     products = expand(kept, study=study) + samples_of(study)
@@ -215,7 +219,7 @@ def training_times_of(study):
 
 
 def of_trainings(study, name):
-    """The file of this name of each trained cell."""
+    """Return the file of this name of each trained cell."""
     return [
         f"{CELL}/{name}".format(**cell.model_dump()) for cell in CONFIG.cells(study) if cell.trained
     ]

@@ -1,5 +1,5 @@
-# The definition and the locked versions -> the image that jobs run in, where the run asks for it.
-# They are no inputs, since the image's name holds their checksums.
+# This rule builds the image that jobs run in, from its definition and the locked versions, if the
+# run asks for it. These two files are not inputs, since the image's name has their checksums.
 localrules:
     build_image,
 
@@ -16,17 +16,17 @@ rule build_image:
     params:
         definition=DEFINITION,
     shell:
-        # What a build that was killed has left, too, of whatever image.
+        # The first command also removes what killed builds of any image have left.
         "rm -f containers/*.sif.part; trap 'rm -f {output}.part' EXIT;"
         ' apptainer build --force --build-arg pip_options="${{PIP_OPTIONS:-}}"'
         " {output}.part {params.definition} > {log} 2>&1"
         " && mv {output}.part {output}"
 
 
-# Whatever runs in the image waits for it; where it was built again, nothing else is made again. Said
-# here once, so that no rule can lack it.
+# Every rule whose jobs run in the image waits for it. The image is `ancient`, so that nothing else
+# is made again if it was built again. This is done here for all rules, so that none can lack it.
 for contained in workflow.rules:
     if contained.container_img and contained.shellcmd:
-        # Snakemake leaves it open where a rule has no inputs of its own.
+        # Snakemake does not set this modifier if a rule has no inputs of its own.
         contained.input_modifier = contained.output_modifier
         contained.set_input(image=ancient(IMAGE))

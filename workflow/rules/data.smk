@@ -1,4 +1,5 @@
-# Benchmarks -> tasks. Local: fetching needs a network, and the rest is short.
+# These rules make tasks from benchmarks. They are local because fetching needs a network and the
+# rest takes little time.
 localrules:
     fetch_benchmark,
     study_tasks,

@@ -1,4 +1,4 @@
-# A policy and the test tasks -> completions. Controls write theirs without a model.
+# These rules make completions of the test tasks with a policy. Those of controls need no model.
 localrules:
     control,
 

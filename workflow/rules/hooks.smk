@@ -1,4 +1,4 @@
-# What is done at the start and at the end of a run.
+# This file says what is done at the start and at the end of a run.
 import subprocess
 
 from rlvf.checksums import noted_source
@@ -8,8 +8,8 @@ from snakemake_logger_plugin_rlvf import attach, log_plan
 
 
 def start_alone():
-    """Make sure that no other run is at work here, and none of its jobs. Snakemake's own lock stays
-    behind when it is killed; this one does not."""
+    """Make sure that no other run and no job of an earlier run is at work in this folder. Unlike
+    Snakemake's own lock, the lock that is taken here vanishes when Snakemake is killed."""
     global RUN_LOCK
     try:
         RUN_LOCK = take_lock(".snakemake/run.lock", "another Snakemake is at work in this folder")
@@ -19,9 +19,9 @@ def start_alone():
 
 
 def fetch_what_is_gone(dag):
-    """Fetch what a job of this run needs and the cache no longer has, since it was emptied or the
-    results came without it. For Snakemake a missing folder would be reason enough to make all that
-    was ever made from it again."""
+    """Fetch what a job of this run needs and the cache lacks, because it was emptied or because the
+    results were unpacked from an archive. This is not left to Snakemake, which would make again
+    everything that was made from a missing folder."""
     inputs = {path for job in dag.needrun_jobs() for path in job.input}
     for note in sorted(filter(os.path.exists, inputs)):
         folder = folder_of(note)
@@ -32,7 +32,7 @@ def fetch_what_is_gone(dag):
 
 
 def report_usage():
-    """Show what jobs used against what they asked for."""
+    """Compare what jobs used with what they asked for."""
     times = [file for study in CONFIG.studies for file in training_times_of(study)]
     times = filter(os.path.exists, times)
     run_rlvf("usage", "--benchmarks", BENCHMARKS, "--out", RESULTS, "--times", *times)
@@ -44,13 +44,14 @@ def record_provenance():
 
 
 def run_rlvf(*arguments):
-    """The exit status of a stage. A process of its own cannot fail the run."""
+    """Run a stage and return its exit status. It is a process of its own, so that it cannot make
+    the run fail."""
     command = [sys.executable, "-m", "rlvf.cli", *arguments]
     return subprocess.run(command, check=False).returncode
 
 
 def announce_products(dag):
-    """Say what there is to read of what this run made or found up to date."""
+    """List the products for readers that this run made or found up to date."""
     planned = {path for job in dag.jobs for path in job.output}
     to_read = expand((PAPER, TABLES, CLAIMS, FIGURES, EXPLORER), study=CONFIG.studies)
     there = [path for path in to_read if path in planned and os.path.exists(path)]

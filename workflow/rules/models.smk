@@ -1,4 +1,4 @@
-# Models: fetched from the hub once, where there is a network, or pretrained here.
+# These rules fetch published models from the hub, which needs a network, and pretrain mini models.
 localrules:
     fetch_model,
 

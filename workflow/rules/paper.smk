@@ -1,4 +1,4 @@
-# Tables, claims and figures -> the paper.
+# This rule compiles the paper from tables, figures, costs and claims.
 localrules:
     study_paper,
 

@@ -1,4 +1,5 @@
-# Where Snakemake is started: results, cache, paper and containers have paths from there.
+# Snakemake must be started in the checkout, since the paths of results, cache, paper and containers
+# are relative to the folder in which it is started.
 import os
 import shlex
 import sys

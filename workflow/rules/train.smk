@@ -1,6 +1,7 @@
-# A model and a cell's settings -> adapter, training log, sample of rollouts, times. Where it is
-# interrupted, the same command goes on from its checkpoints: so they are no output, which
-# Snakemake would remove. Signals are for rlvf alone.
+# This rule makes the adapter of a cell, its training log, a sample of its rollouts and its times.
+# After an interruption the same command goes on from the checkpoints. These are not an output,
+# because Snakemake removes outputs of failed jobs. The shell ignores the signals that ask a
+# training to stop, so that only rlvf handles them.
 rule train:
     input:
         model=model_of,
@@ -18,7 +19,7 @@ rule train:
     threads: CONFIG.resources.train.cpus
     resources:
         **SITE.ask(CONFIG.resources.train, saves=True),
-        # Not a parameter, since that would train again when it changes.
+        # This is not a parameter, because a changed parameter would train again.
         checkpoint_every=CONFIG.checkpoint_every,
     params:
         model=lambda w, input: folder_of(input.model[0]),

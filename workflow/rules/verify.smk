@@ -1,5 +1,5 @@
-# Completions -> executions in the sandbox, Ruff reports, and both of a cell joined: samples.
-# The group makes one job on a cluster of all that a cell needs.
+# These rules execute completions in the sandbox, check them with Ruff, and join both into samples.
+# They form a group, so that on a cluster there is one job for all that a cell needs.
 rule execute:
     input:
         tasks=f"{TASKS}/test.jsonl",

@@ -1,16 +1,17 @@
-"""The sub-commands of `rlvf`, one module each, found by their file names.
+"""The sub-commands of `rlvf`. Each is a module of this package and is found by its file name.
 
 A module has
 
-- a docstring, which is the command's help, its first sentence in the list of all commands;
+- a docstring, which is the command's help; its first sentence, up to a colon, is shown in the list
+  of all commands;
 - `add_arguments(parser)`, which declares its options (those that several commands have are in
   `_options.py`);
 - `run(options)`, which does the work and raises RlvfError if it cannot;
-- `PACKAGES`, if the versions of installed packages may change its products: their names, with
-  `python` among them where candidates' code is read or run.
+- `PACKAGES`, if the versions of installed packages may change its products: the names of these
+  packages, with `python` among them if it reads or runs candidates' code.
 
-Modules are imported each time that `rlvf` starts, so whatever takes long to import (torch and its
-like) is imported in `run`. That also keeps the process small from which the sandbox starts.
+All modules are imported each time that `rlvf` starts, so `run` imports what takes long to import,
+such as torch. This also keeps the process small from which the sandbox is started.
 """
 
 import argparse
@@ -21,17 +22,17 @@ from types import ModuleType
 
 
 def names() -> list[str]:
-    """The sub-commands that there are."""
+    """Return the names of the sub-commands."""
     return [found.name for found in pkgutil.iter_modules(__path__) if found.name[0] != "_"]
 
 
 def module(name: str) -> ModuleType:
-    """The module of a sub-command."""
+    """Import the module of a sub-command."""
     return importlib.import_module(f"{__name__}.{name}")
 
 
 def command_line() -> argparse.ArgumentParser:
-    """All sub-commands with their options."""
+    """Return the parser of all sub-commands with their options."""
     parser = argparse.ArgumentParser(
         prog="rlvf",
         description="Reinforcement learning from verification feedback: the stages of the "

@@ -1,4 +1,4 @@
-"""Reading what several sub-commands read."""
+"""Reads inputs that several sub-commands share."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from rlvf.records import Completion, R, Task, read_jsonl, read_tasks
 
 
 def read_all(paths: list[Path], record: type[R]) -> list[R]:
-    """The records of several files, one after the other."""
+    """Return the records of several files, one file after the other."""
     return [one for path in paths for one in read_jsonl(path, record)]
 
 
 def vetted_tasks(path: Path) -> list[Task]:
-    """Tasks whose tests are to be run.
+    """Read tasks whose tests are to be run, and check that they can be.
 
     Raises:
-        RlvfError: as `rlvf.sandbox.vetting.vet`, or the file does not hold tasks.
+        RlvfError: see `rlvf.sandbox.vetting.vet`; or the file does not hold tasks.
     """
     from rlvf.sandbox.vetting import vet
 
@@ -27,7 +27,7 @@ def vetted_tasks(path: Path) -> list[Task]:
 def read_answers(
     completions: Path, tasks: list[Task], origin: Path
 ) -> list[tuple[Completion, Task]]:
-    """The completions, each with the task that it is an answer to.
+    """Read completions and return each with the task that it answers.
 
     Raises:
         RlvfError: a completion is of none of the tasks, which were read from `origin`.

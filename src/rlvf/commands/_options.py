@@ -1,4 +1,4 @@
-"""Options that several sub-commands have, and kinds of values."""
+"""Adds options that several sub-commands share, and parses the values of options."""
 
 import argparse
 from collections.abc import Callable
@@ -11,29 +11,29 @@ SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
 
 
 def out(parser: argparse.ArgumentParser, what: str) -> None:
-    """`--out`, for a command that makes a file or a folder which is not to be noted."""
+    """Add `--out` for a command that makes a file, or a folder without a note of checksums."""
     parser.add_argument("--out", type=Path, required=True, help=what)
     parser.set_defaults(makes_product=True)
 
 
 def out_folder(parser: argparse.ArgumentParser, what: str) -> None:
-    """`--out`, for a command that makes a folder, of which a note of checksums is written."""
+    """Add `--out` for a command that makes a folder, whose checksums are written to a note."""
     out(parser, f"{what}; what it holds is noted beside it, in {note_of('OUT')}")
     parser.set_defaults(makes_folder=True)
 
 
 def scale(parser: argparse.ArgumentParser) -> None:
-    """`--scale`, which the products name."""
+    """Add `--scale`, which is named in the products."""
     parser.add_argument("--scale", choices=["paper", "mini"], required=True)
 
 
 def samples(parser: argparse.ArgumentParser) -> None:
-    """`--samples`: those of all cells of a study."""
+    """Add `--samples`, the files with the samples of all cells of a study."""
     parser.add_argument("--samples", type=Path, nargs="+", required=True)
 
 
 def configs(parser: argparse.ArgumentParser) -> None:
-    """`--config`: the files of a configuration."""
+    """Add `--config`, the files of a configuration."""
     parser.add_argument(
         "--config",
         type=Path,
@@ -44,12 +44,12 @@ def configs(parser: argparse.ArgumentParser) -> None:
 
 
 def results(parser: argparse.ArgumentParser) -> None:
-    """A results folder, as what the command is about."""
+    """Add the results folder that the command works on."""
     parser.add_argument("results", type=Path, metavar="RESULTS", help="such as results/mini")
 
 
 def workers(parser: argparse.ArgumentParser) -> None:
-    """`--workers`, for a command that runs candidates."""
+    """Add `--workers` for a command that runs candidates."""
     parser.add_argument(
         "--workers",
         type=positive(int),
@@ -60,7 +60,7 @@ def workers(parser: argparse.ArgumentParser) -> None:
 
 
 def positive(number: type) -> Callable[[str], int | float]:
-    """For argparse: a number above 0."""
+    """Return a function with which argparse parses a number above 0."""
 
     def parse(text: str) -> int | float:
         value = number(text)
@@ -72,7 +72,7 @@ def positive(number: type) -> Callable[[str], int | float]:
 
 
 def count(text: str) -> int:
-    """For argparse: a whole number, 0 or above."""
+    """Parse a whole number of 0 or above, for argparse."""
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"must not be below 0, as is {text}")

@@ -1,5 +1,5 @@
-"""Pack complete results and what Snakemake knows of them into one file, to be unpacked in another
-checkout and gone on from there. The cache is not packed."""
+"""Pack complete results and what Snakemake knows of them into one file. Unpack it in another
+checkout to continue there. The cache is not packed."""
 
 import argparse
 import shlex

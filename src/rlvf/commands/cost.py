@@ -1,4 +1,4 @@
-"""Sum up what training took."""
+"""Sum up the time, tokens and memory that training took."""
 
 import argparse
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""Download a published model or a benchmark's dataset at a pinned revision. Run again, it goes on
-where it stopped, and repairs what is damaged."""
+"""Download a published model or a benchmark's dataset at a pinned revision. If it is run again, it
+goes on where it stopped and repairs what is damaged."""
 
 import argparse
 import os
@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    # The client would tell the hub what is installed and who calls, and keep notes in HF_HOME.
+    # Otherwise the client would tell the hub what is installed and who calls, and keep notes in
+    # HF_HOME.
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from rlvf.models.hub import fetch
 

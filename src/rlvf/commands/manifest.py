@@ -1,5 +1,5 @@
-"""Write how everything in a results folder was made, and its checksums, into its
-ro-crate-metadata.json. Runs of Snakemake do so at their end."""
+"""Write how everything in a results folder was made, and its checksums, into the folder's
+ro-crate-metadata.json. Each run of Snakemake does this at its end."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Join what is known of each completion of a cell."""
+"""Join what is known about each completion of a cell."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Estimate what a configuration costs: jobs, hours, disk."""
+"""Estimate what a configuration costs: its jobs, their hours and their disk space."""
 
 import argparse
 

@@ -18,8 +18,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _of_any_file(schema: Any) -> Any:
-    """The schema without what is asked of all files together: each may leave out what another one
-    has, even by what a section's kind is told."""
+    """Relax the schema, which is that of all configuration files together, so that it fits each
+    single file. A file may leave out any key that another file has, even the key that tells the
+    kind of a section."""
     if isinstance(schema, list):
         return [_of_any_file(one) for one in schema]
     if not isinstance(schema, dict):

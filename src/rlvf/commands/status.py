@@ -1,5 +1,5 @@
-"""Show how the run of Snakemake in this folder stands, or stood at its end: steps by rule, what
-runs and what waits for what, each failure with its reason and logs, retries."""
+"""Show the state of the latest run of Snakemake in this folder: its steps by rule, the running and
+the queued jobs, each failure with its reason and logs, and the retries."""
 
 import argparse
 import sys

@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> None:
     environment.settle()
     from rlvf.verification import Verifier
 
-    # Before torch is imported: the sandbox's processes must not descend from one that has it.
+    # The sandbox is started before torch is imported, so that its processes do not descend from one
+    # that has loaded torch.
     with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
         from rlvf.runs.slurm import requeue_if_preempted
         from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity

@@ -1,4 +1,4 @@
-"""Check a results folder against its manifest: what is missing, changed, or not of it."""
+"""Check a results folder against its manifest: name files that are missing, changed or extra."""
 
 import argparse
 import shlex

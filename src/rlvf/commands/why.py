@@ -1,5 +1,5 @@
-"""Say what a run of Snakemake would redo, and because of what: files, keys of the configuration,
-code, versions of packages. Runs nothing."""
+"""Say what a run of Snakemake would redo and why: because of files, keys of the configuration, code
+or versions of packages. No job is run."""
 
 import argparse
 
@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> None:
     from rlvf.runs.plan import job_key, job_seconds, wall_time
     from rlvf.runs.why import why
 
-    # They are Snakemake's, with or without -- before them.
+    # These arguments are Snakemake's; a `--` before them is allowed.
     further = options.further
     found = dry_run(further[1:] if further[:1] == ["--"] else further)
     seconds, wall = {}, ""

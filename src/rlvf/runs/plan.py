@@ -344,8 +344,8 @@ def _measured(
 
 
 def _with_settings_of(before: Job, job: PlannedJob) -> PlannedJob | None:
-    """Return the job with the settings with which it ran, or None if this version of rlvf cannot
-    read those."""
+    """Return the job with the settings with which it ran, or None if this version of the code
+    cannot read those."""
     if job.settings is None or isinstance(job.settings, HubModel):
         return job
     try:
