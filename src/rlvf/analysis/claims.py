@@ -1,8 +1,8 @@
-"""The claims of a publication as statements about measures, and what the results say of them.
+"""Tests the claims of a publication, written as statements about measures, on the results.
 
-A claims file (YAML, for instance paper/claims.yaml) names claims, each with the wording that it
-stands for and the predicates that must all hold. A predicate compares cells of one model, decoded
-in the main way, task by task:
+A claims file (YAML, for instance paper/claims.yaml) lists claims, each with the source's wording
+and with predicates that must all hold. A predicate compares cells of the same model, in the main
+decoding, task by task:
 
     says: Rewarding Ruff alone shortens completions.
     cells: {reward: ruff}          # model, algorithm, reward; what is left out is free
@@ -11,8 +11,9 @@ in the main way, task by task:
     quantifier: mean               # over these comparisons: any, all, or their mean difference
     expect: {tokens: {below: 0}}   # measure: relation; several must hold of the same comparison
 
-Measures are those of `rlvf.analysis.summary.outcomes`. Margins are in percentage points where the
-measure is a rate, else in its own unit. A relation says of the difference D, cell minus the other:
+Measures are those of `rlvf.analysis.summary.outcomes`. A margin is in percentage points if the
+measure is a rate, and otherwise in the measure's unit. A relation is a statement about the
+difference D, which is the cell's value minus the other's:
 
 | relation | it says | its contrary |
 |---|---|---|
@@ -22,16 +23,17 @@ measure is a rate, else in its own unit. A relation says of the difference D, ce
 | `within: m` | -m < D < m: equivalent | D ≤ -m or D ≥ m |
 | `no_reliable_gain: m` | D < m, and D is not reliably above 0 | D > 0 |
 
-A relation is *supported* where the 95 % interval of D excludes its contrary and the test says the
-same, *not supported* where both exclude the relation, else *undecided*: a difference that was not
-found is no proof that there is none, which only `within` and `no_reliable_gain` can give, by
-excluding all differences that matter (Schuirmann 1987, Journal of Pharmacokinetics and
-Biopharmaceutics 15, 657).
+A relation is *supported* if both the 95 % interval of D and the test exclude its contrary, *not
+supported* if both exclude the relation itself, and otherwise *undecided*. Not finding a difference
+does not prove that there is none. Only `within` and `no_reliable_gain` can prove that, by excluding
+all differences that matter (Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15,
+657).
 
-Where it is enough that one comparison of many says so (that `any` holds, that `all` do not), chance
-has as many opportunities: p-values are then Holm's, over the predicate's comparisons. Where all
-must agree, they need no correction (Berger 1982, Technometrics 24, 295); for the same reason a
-claim's predicates need none. Each claim is judged by itself.
+If one comparison of many is enough for a verdict (to support `any`, or to refute `all`), each
+comparison is another opportunity for chance; p-values are then corrected by Holm's method over the
+predicate's comparisons. If all comparisons must agree, their p-values need no correction (Berger
+1982, Technometrics 24, 295). For the same reason a claim's predicates need none. Each claim is
+judged by itself.
 """
 
 import math
@@ -69,7 +71,7 @@ _READING = (
 
 
 class Selection(Section):
-    """Trained cells by what they have in common."""
+    """Selects the trained cells that have these values; a value that is None selects all."""
 
     model: str | None = None
     algorithm: str | None = None
@@ -77,8 +79,8 @@ class Selection(Section):
 
 
 class Against(Section):
-    """What each cell is compared with: base, all other cells that were selected, or the cell with
-    another algorithm or reward; always of the same model."""
+    """What each cell is compared with: base, every other selected cell, or the cell with another
+    algorithm or reward. All of these are of the same model."""
 
     policy: Literal["base", "other"] | None = None
     algorithm: str | None = None
@@ -92,7 +94,7 @@ class Against(Section):
 
 
 class Relation(Section):
-    """What is said of a difference; the margin is in points for rates."""
+    """What is said about a difference; the margin is in percentage points for rates."""
 
     above: float | None = None
     below: float | None = None
@@ -133,7 +135,7 @@ class Predicate(Section):
 
 
 class Claim(Section):
-    """`quote` is the source's wording."""
+    """A claim of the source; `quote` is its wording there."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     title: str
@@ -158,8 +160,9 @@ class Claims(Section):
 
 
 class Evidence(NamedTuple):
-    """One comparison and measure; estimate and interval in points for rates. `p` is of the null
-    hypothesis that the relation's contrary is true, `p_contrary` that the relation is."""
+    """One comparison of one measure. The estimate and the interval are in percentage points for
+    rates. The null hypothesis of `p` is the relation's contrary, that of `p_contrary` is the
+    relation."""
 
     model: str
     policy: str
@@ -178,8 +181,9 @@ class Evidence(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A predicate's verdict; its comparisons, each with the evidence for all expectations; and
-    for each Holm's p-values of what `p` and `p_contrary` are for one measure."""
+    """A predicate's verdict and its comparisons, each with the evidence for every expectation.
+    For each comparison, `p_adjusted` and `p_contrary_adjusted` are the p-values of all its
+    expectations together, corrected by Holm's method."""
 
     predicate: Predicate
     verdict: Verdict
@@ -189,8 +193,8 @@ class Finding(NamedTuple):
 
     @property
     def decisive(self) -> int | None:
-        """The comparison on which the verdict hangs: the clearest where one is enough, the least
-        clear where all must agree."""
+        """The number of the comparison that decides the verdict: the clearest one if one is enough,
+        the least clear one if all must agree."""
         refuted = self.verdict == "not supported"
         p_values = self.p_contrary_adjusted if refuted else self.p_adjusted
         all_must = (self.predicate.quantifier == "all") != refuted
@@ -206,12 +210,12 @@ def write_claims(
     """Write claims and evidence as CSV, Markdown, HTML and LaTeX, and claims.json.
 
     Args:
-        origin: where the claims come from, for messages.
+        origin: where the claims come from, for error messages.
         samples: from `rlvf.analysis.summary.load_samples`.
-        command: what recomputes this, to be quoted.
+        command: the command that recomputes this, which claims.json quotes.
 
     Raises:
-        RlvfError: a claim names a measure that there is not.
+        RlvfError: a claim names a measure that does not exist.
     """
     measured, decoding = outcomes(samples), main_decoding(samples)
     cells = {
@@ -272,7 +276,7 @@ def _evaluate(predicate: Predicate, cells: Cells) -> Finding:
         [_compare(group, cells, *expected) for expected in predicate.expect.items()]
         for group in groups
     ]
-    # All expectations of a comparison must be met; one of them that is not refutes it.
+    # All expectations of a comparison must be met, so a single one that is not met refutes it.
     p_values = [max(one.p for one in found) for found in comparisons]
     p_contrary = [
         min(1, len(found) * min(one.p_contrary for one in found)) for found in comparisons
@@ -304,7 +308,7 @@ def _conjunction(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def _pairs(predicate: Predicate, cells: Cells) -> list[Pair]:
-    """Model, policy and other policy of each comparison that the results have."""
+    """Return the model, policy and other policy of each comparison that the results have."""
     wanted = predicate.cells.model_dump(exclude_none=True)
     against = predicate.against
     chosen = [
@@ -334,7 +338,7 @@ def _other(policy: str, against: Against) -> str:
 
 
 def _compare(pairs: list[Pair], cells: Cells, measure: str, relation: Relation) -> Evidence:
-    """The mean difference over the pairs."""
+    """Compare each cell with the other one and judge the mean difference over the pairs."""
     weights: dict[tuple[str, str], float] = defaultdict(float)
     for model, policy, other in pairs:
         weights[model, policy] += 1 / len(pairs)
@@ -396,7 +400,8 @@ def _compare(pairs: list[Pair], cells: Cells, measure: str, relation: Relation) 
 def _rows(
     claims: Claims, found: list[list[Finding]]
 ) -> Iterator[tuple[Claim, Verdict, int, Finding]]:
-    """Of each claim its verdict, and each predicate's number, from 1, with what was found."""
+    """Yield each predicate's claim, the claim's verdict, the predicate's number (from 1) and its
+    finding."""
     for claim, findings in zip(claims.claims, found, strict=True):
         verdict = _conjunction([finding.verdict for finding in findings])
         for number, finding in enumerate(findings, 1):

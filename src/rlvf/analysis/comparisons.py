@@ -1,4 +1,5 @@
-"""Differences between cells: what each policy gained over base, what rewards and algorithms do."""
+"""Computes differences between cells: each policy's gain over base, and the effects of rewards and
+algorithms."""
 
 from itertools import combinations
 
@@ -9,15 +10,18 @@ from rlvf.analysis.labels import is_trained, reward_key, split_policy
 from rlvf.analysis.statistics import Contrast, difference, holm
 from rlvf.analysis.summary import Outcomes
 
-# What is compared, and by how much its differences are multiplied: rates are given in points.
+# These measures are compared. Their differences are multiplied by these numbers, so that rates are
+# in percentage points.
 EFFECT_MEASURES = {"pass@1": 100, "tokens": 1, "findings": 1}
 
 
 def gains(outcomes: Outcomes) -> pd.DataFrame:
-    """pass@1 of each trained policy minus base's of the same model and decoding, in points.
+    """Return pass@1 of each trained policy minus that of base with the same model and decoding, in
+    percentage points.
 
-    A row per model, policy and decoding (the index); columns `gain_points`, `gain_low`,
-    `gain_high`, `gain_p` and `gain_p_adjusted`, by Holm over the gains of a decoding.
+    There is a row for each model, policy and decoding (the index), with the columns `gain_points`,
+    `gain_low`, `gain_high`, `gain_p` and `gain_p_adjusted`, which is corrected by Holm's method
+    over the gains of a decoding.
     """
     rows = {}
     for (model, policy, decoding), measures in outcomes.items():
@@ -34,11 +38,13 @@ def gains(outcomes: Outcomes) -> pd.DataFrame:
 
 
 def effects(outcomes: Outcomes, decoding: str) -> pd.DataFrame:
-    """Differences between two rewards, and between two algorithms, averaged over all cells of the
-    grid that are otherwise equal: the same model, and the same algorithm or reward.
+    """Return the differences between each two rewards and each two algorithms. Cells that are
+    otherwise equal (the same model, and the same algorithm or reward) are compared, and their
+    differences are averaged.
 
-    A row for each factor, pair and measure: `estimate`, `low`, `high` (points for pass@1), `p`,
-    `p_adjusted` (Holm over all pairs of a measure), `cells` of each of the two, `tasks`, `seeds`.
+    There is a row for each factor, pair and measure, with `estimate`, `low` and `high` (in
+    percentage points for pass@1), `p`, `p_adjusted` (corrected by Holm's method over all pairs of a
+    measure), `cells` (how many there are of each of the two), `tasks` and `seeds`.
     """
     trained = {
         (model, *split_policy(policy)): measures

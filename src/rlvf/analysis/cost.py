@@ -1,4 +1,5 @@
-"""What training cost: the only numbers that differ between two equal runs, so they lie apart."""
+"""Writes the tables of what training cost. Only these numbers differ between two equal runs, so
+they are kept apart from the other tables."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,14 +20,14 @@ def write_cost(
     out_dir: Path,
     scale: Scale,
 ) -> None:
-    """Write cost.csv, cost.md, cost.html and cost.tex, a row per training run, and all runs in
-    cost.json: sums, and of memory the highest peak.
+    """Write cost.csv, cost.md, cost.html and cost.tex, which have a row for each training run, and
+    cost.json, which has the sums over all runs and the highest peaks of memory.
 
-    Times are wall-clock seconds, memory in MiB. Tokens are those of the completions that were
-    trained on, without prompts; a second's tokens are those of a second of generation.
+    Times are wall-clock seconds; memory is in MiB. Tokens are counted in the completions that were
+    trained on, without prompts; tokens per second are those per second of generation.
 
     Raises:
-        RlvfError: `steps` and `times` are not of the same steps of the same runs.
+        RlvfError: `steps` and `times` do not belong to the same steps of the same runs.
     """
     table = _cost(steps, times)
     write_table(table, out_dir, scale)
@@ -44,7 +45,7 @@ def write_cost(
 _RUN = list(CellId.model_fields)
 _TIMES = ["generation_seconds", "reward_seconds", "update_seconds"]
 _MEMORY = ["memory_mb", "gpu_memory_mb"]
-# By column of the data: how it is titled and shown.
+# For each column of the data, this is its title in the table and the function that shows a value.
 _SHOWN = {
     "model": ("Model", str),
     "policy": ("Policy", str),
@@ -96,7 +97,7 @@ def _cost(steps: Sequence[TrainingStep], times: Sequence[TrainingStepTimes]) -> 
 
 
 def _frame(records: Sequence[CellId], fields: list[str]) -> pd.DataFrame:
-    """These fields of the records of steps, by run and step."""
+    """Return these fields of the records of steps as a frame, indexed by run and step."""
     columns = [*_RUN, "step", *fields]
     rows = [record.model_dump(include=set(columns)) for record in records]
     return pd.DataFrame(rows, columns=columns).set_index([*_RUN, "step"])

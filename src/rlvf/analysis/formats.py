@@ -1,4 +1,4 @@
-"""A table of texts as Markdown, HTML and LaTeX, each under its caption and with a note below.
+"""Formats a table of texts as Markdown, HTML and LaTeX, with a caption above and a note below.
 
 Columns of text are aligned left, columns of numbers right.
 """
@@ -17,7 +17,7 @@ _TEXT_COLUMNS = {
 
 
 def markdown(caption: str, shown: pd.DataFrame, note: str) -> str:
-    """A Markdown table, the caption in bold."""
+    """Format a table as Markdown, with the caption in bold."""
 
     def quote(text: str) -> str:
         return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", text)
@@ -60,7 +60,7 @@ _PAGE = """<!DOCTYPE html>
 
 
 def html(caption: str, shown: pd.DataFrame, note: str) -> str:
-    """A page of its own."""
+    """Format a table as an HTML page of its own."""
     kinds = [' class="text"' if title in _TEXT_COLUMNS else "" for title in shown.columns]
 
     def line(tag: str, cells: Iterable[str]) -> str:
@@ -77,9 +77,9 @@ def html(caption: str, shown: pd.DataFrame, note: str) -> str:
 
 _ROWS_ON_A_PAGE = 45
 _SENTENCE = 40
-# So many characters fit on a line of a plain document.
+# This many characters of each size fit on a line of a plain document.
 _SIZES = {r"\footnotesize": 76, r"\scriptsize": 84, r"\tiny": 104}
-# Where a long word may be broken; LaTeX breaks at spaces and hyphens without being asked.
+# A long word may be broken at this character; LaTeX itself breaks lines at spaces and hyphens.
 _BREAK = "\u200b"
 _LATEX = {
     **{character: f"\\{character}" for character in "{}#$%&_"},
@@ -110,8 +110,8 @@ _LATEX_LETTERS = re.compile("[ -~À-ÖØ-öø-ÿ]")
 
 
 def latex_escape(text: str) -> str:
-    """Text that LaTeX sets as it stands here, e.g. `a_b` -> `a\\_b`; characters that its usual
-    fonts lack are set as Python spells them: `\\u0436`."""
+    """Escape a text so that LaTeX prints it as it is: `a_b` becomes `a\\_b`. Characters that the
+    usual fonts of LaTeX lack are printed as Python's escapes, such as `\\u0436`."""
 
     def character(one: str) -> str:
         if one in _LATEX:
@@ -124,8 +124,8 @@ def latex_escape(text: str) -> str:
 
 
 def latex(name: str, caption: str, shown: pd.DataFrame, note: str) -> str:
-    """For \\input: as wide as the text at most, labelled `tab:name`. Its first line names the
-    packages that it needs."""
+    """Format a table for \\input in LaTeX. It is at most as wide as the text and has the label
+    `tab:name`. Its first line names the packages that it needs."""
     heading = f"\\caption{{{latex_escape(caption)}}}\\label{{tab:{name.replace('_', '-')}}}"
     below = rf"{{\footnotesize\raggedright {latex_escape(note)}\par}}" if note else ""
     width = shown.map(len).to_numpy().max(initial=0)
@@ -135,7 +135,7 @@ def latex(name: str, caption: str, shown: pd.DataFrame, note: str) -> str:
 
 
 def _latex_of_a_page(heading: str, shown: pd.DataFrame, below: str) -> str:
-    """A table that floats, shrunk where it is too wide."""
+    """Format a floating table, which is shrunk if it is too wide."""
     alignment = "".join("l" if title in _TEXT_COLUMNS else "r" for title in shown.columns)
     lines = [
         r"% Needs \usepackage{booktabs, graphicx}. Shrinks to \linewidth.",
@@ -153,7 +153,7 @@ def _latex_of_a_page(heading: str, shown: pd.DataFrame, below: str) -> str:
 
 
 def _latex_of_pages(heading: str, shown: pd.DataFrame, below: str) -> str:
-    """A table that breaks over pages, and whose cells break over lines."""
+    """Format a table that may be broken over pages and whose cells may be broken over lines."""
     shown = shown.map(_breakable)
     size, shares = _size_and_widths(shown)
     gap = 3 if size == r"\footnotesize" else 2
@@ -183,7 +183,7 @@ def _latex_of_pages(heading: str, shown: pd.DataFrame, below: str) -> str:
 
 
 def _latex_lines(shown: pd.DataFrame) -> list[str]:
-    """The head, the rows, what ends them."""
+    """Return the head, each row, and the line that ends the rows."""
 
     def line(cells: Iterable[str]) -> str:
         return "    " + " & ".join(latex_escape(cell) for cell in cells) + r" \\"
@@ -193,19 +193,20 @@ def _latex_lines(shown: pd.DataFrame) -> list[str]:
 
 
 def _ragged(title: str) -> str:
-    # Without the space LaTeX would not hyphenate a cell's first word.
+    # LaTeX hyphenates the first word of a cell only if a space, even of no width, comes before it.
     return rf"\ragged{'right' if title in _TEXT_COLUMNS else 'left'}\arraybackslash\hspace{{0pt}}"
 
 
 def _breakable(text: str) -> str:
-    """With breaks in dotted names, addresses and checksums."""
+    """Allow breaks within dotted names, addresses and checksums."""
     return re.sub(r"([._/])(?=[a-z])|(\w{16})(?=\w)", rf"\1\2{_BREAK}", text)
 
 
 def _size_and_widths(shown: pd.DataFrame) -> tuple[str, np.ndarray]:
-    """The size of the letters, and of each column its share of the line: as much as its longest
-    word needs, and what is left by what most of its cells hold."""
-    # What is between two columns is as wide as 1.5 characters.
+    """Return the size of the letters and the share of the line that each column gets. A column
+    gets what its longest word needs. The rest of the line is shared out by how much more most
+    cells of a column would take."""
+    # The space between two columns is as wide as 1.5 characters.
     least, most = np.full((2, len(shown.columns)), 1.5)
     for i, title in enumerate(shown.columns):
         texts = [*shown[title]]

@@ -1,4 +1,4 @@
-"""How cells are ordered and named in every table, figure and paragraph."""
+"""Defines how cells are ordered and named in every table, figure and paragraph."""
 
 from typing import Literal
 
@@ -6,19 +6,21 @@ from rlvf.config import CONTROLS, NO_MODEL
 
 Scale = Literal["paper", "mini"]
 
-# Mini numbers must never pass for the paper's: every table, figure and page carries this note.
+# Nobody must take numbers of the mini scale for the paper's, so every table, figure and page has
+# this note.
 SCALE_NOTES: dict[Scale, str] = {
     "paper": "paper scale",
     "mini": "mini scale: tiny models on a generated benchmark; "
     "not comparable with the paper's numbers",
 }
 
-# Rewards of one component come before mixes of them, whatever the alphabet says.
+# Rewards of one component are sorted before mixes of them, and not by the alphabet.
 _FIRST_REWARDS = ("tests", "ruff")
 
 
 def split_policy(policy: str) -> tuple[str | None, str | None]:
-    """Algorithm and reward of a trained policy; (None, None) for `base` and the controls."""
+    """Return the algorithm and the reward of a trained policy, or (None, None) for `base` and the
+    controls."""
     algorithm, dash, reward = policy.partition("-")
     return (algorithm, reward) if dash else (None, None)
 
@@ -33,7 +35,7 @@ def reward_key(reward: str) -> tuple:
 
 
 def policy_key(policy: str) -> tuple:
-    """Sorts controls first, then base, then algorithms × rewards."""
+    """Return a key that sorts controls first, then base, then policies by algorithm and reward."""
     algorithm, reward = split_policy(policy)
     if policy in CONTROLS:
         return 0, CONTROLS.index(policy)
@@ -43,7 +45,7 @@ def policy_key(policy: str) -> tuple:
 
 
 def cell_key(model: str, policy: str) -> tuple:
-    """Sorts cells by model, the controls (which have none) before all of them."""
+    """Return a key that sorts cells by model, with the controls, which have none, before all."""
     return model != NO_MODEL, model, policy_key(policy)
 
 
@@ -52,5 +54,5 @@ def model_label(model: str) -> str:
 
 
 def words(name: str) -> str:
-    """`wrong_answer` as a reader likes it."""
+    """Write a name such as `wrong_answer` with spaces, for readers."""
     return name.replace("_", " ")

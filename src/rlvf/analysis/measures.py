@@ -1,4 +1,4 @@
-"""From what the stages found out about each completion to one row per completion."""
+"""Joins what the stages found out about each completion into one row for each completion."""
 
 from collections import Counter
 
@@ -26,14 +26,15 @@ def measure(
     reports: list[LintReport],
     tests_shown: int,
 ) -> list[Sample]:
-    """One Sample per completion, in the completions' order.
+    """Return a Sample for each completion, in the completions' order.
 
-    A sample whose verdict is `infrastructure_error` is kept: the summary leaves it out of every
-    rate and counts it. `characters` is the length of the raw completion, `lines` of its code.
-    `tests_shown` is how many of a task's first tests the prompt showed.
+    A sample whose verdict is `infrastructure_error` is kept; the summary counts such samples and
+    leaves them out of every rate. `characters` is the length of the raw completion, `lines` that of
+    its code. `tests_shown` is how many of a task's first tests the prompt showed.
 
     Raises:
-        RlvfError: the files do not belong together; names the first task where they differ.
+        RlvfError: the files do not belong together; the message names the first task where they
+            differ.
     """
     by_id = {task.task_id: task for task in tasks}
     keys = [(item.task_id, item.sample_id) for item in completions]
@@ -71,10 +72,11 @@ def check_same(
     what: str,
     stage: str,
 ) -> None:
-    """Check that records are of these (task_id, sample_id) of completions, in this order.
+    """Check that records belong to these completions, named by (task_id, sample_id), in this order.
 
     Raises:
-        RlvfError: they are not; names the first that differs and the stage that makes them.
+        RlvfError: they do not; the message names the first record that differs and the stage that
+            makes them.
     """
     others = [(record.task_id, record.sample_id) for record in records]
     if others == keys:
@@ -124,8 +126,8 @@ def _sample(
 
 
 def _was_called(task: Task, execution: Execution) -> bool:
-    """Whether a test is known to have come to the entry point, and back: then it was there,
-    however it was defined. A program is its own entry point."""
+    """Whether a test is known to have called the entry point. It was then defined, in whatever way.
+    A program that reads standard input is its own entry point."""
     return all(isinstance(test, StdioTest) for test in task.tests) or any(
         result.verdict in ("passed", "wrong_answer") for result in execution.tests
     )

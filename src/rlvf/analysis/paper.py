@@ -1,4 +1,4 @@
-"""The paper: Typst source, tables and figures in, PDF out."""
+"""Compiles the paper, a PDF, from its Typst source, tables and figures."""
 
 import re
 import shutil
@@ -20,19 +20,20 @@ def compile_paper(
 ) -> None:
     """Compile `source` to the PDF `out`.
 
-    The source sees the tables' CSV files and numbers.json under `tables/`, the figures' PDF files
-    under `figures/`, cost.json under `cost/` and claims.json under `claims/`, wherever they lie.
-    Only Typst's embedded fonts are used and no date is written: equal inputs give an identical PDF.
+    The source finds the tables' CSV files and numbers.json in `tables/`, the figures' PDF files in
+    `figures/`, cost.json in `cost/` and claims.json in `claims/`, wherever these really are.
+    Only Typst's embedded fonts are used and no date is written, so that equal inputs give an
+    identical PDF.
 
     Raises:
-        RlvfError: an input is missing, or Typst rejects the source; names the problem.
+        RlvfError: an input is missing, or Typst rejects the source; the message names the problem.
     """
     inputs = [(Path(source), "paper.typ")]
     inputs += [(Path(tables) / f"{name}.csv", f"tables/{name}.csv") for name in TABLES]
     inputs += [(Path(tables) / NUMBERS, f"tables/{NUMBERS}")]
     inputs += [(Path(figures) / f"{name}.pdf", f"figures/{name}.pdf") for name in FIGURES]
     inputs += [(Path(cost) / COST, f"cost/{COST}"), (Path(claims) / CLAIMS, f"claims/{CLAIMS}")]
-    # Typst reads nothing outside its root, and the inputs need not have a common one.
+    # Typst reads only files below its root, and the inputs may be in unrelated folders.
     with tempfile.TemporaryDirectory(prefix="rlvf-paper-") as folder:
         for path, name in inputs:
             try:
@@ -53,7 +54,7 @@ def compile_paper(
 
 
 def _describe(error: typst.TypstError) -> str:
-    """Typst's message in one line, with the source line where it knows one."""
+    """Return Typst's message as one line, with the number of the source's line if it is known."""
     place = re.search(r"paper\.typ:(\d+):\d+", error.diagnostic)
     line = f"line {place[1]}: " if place else ""
     hints = "".join(f" ({hint})" for hint in error.hints)

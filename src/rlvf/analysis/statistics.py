@@ -1,16 +1,18 @@
-"""Confidence intervals, paired tests and corrections for what was measured on tasks and seeds.
+"""Computes confidence intervals, paired tests and corrections for what was measured on tasks and
+seeds.
 
-The outcomes of one cell are an array seeds × tasks: each entry is the mean of a measure over the
-samples that one training run drew for one task, NaN where all of them were lost to infrastructure
-errors. Another benchmark would have had other tasks, another run other seeds, and both are a
-sample: a result is about *tasks like these and seeds like these*. All cells answer the same tasks,
-so that they are compared task by task; runs of different cells are taken as independent, which in a
-difference errs on the safe side where equal seeds make them alike. With one seed nothing can be
-known about other seeds: intervals and tests are then about *tasks like these and this very run*,
-and whatever shows them must say so (`seeds` of a result is 1).
+The outcomes of one cell are an array seeds × tasks. Each entry is the mean of a measure over the
+samples that one training run drew for one task; it is NaN if all of them were lost to
+infrastructure errors. Another benchmark would have other tasks and another run other seeds, so both
+are samples: a result is about *tasks like these and seeds like these*. All cells answer the same
+tasks and are therefore compared task by task. Runs of different cells are assumed to be
+independent; if equal seeds make them alike, the interval of a difference is too wide rather than
+too narrow. With one seed nothing is known about other seeds. Intervals and tests are then about
+*tasks like these and this very run*, and whatever shows them must say so (`seeds` of a result is
+1).
 
-The methods, each chosen by simulation, in which 95 % came out as 93 to 99 %;
-tests/analysis/test_statistics.py repeats it:
+These are the methods. Each was chosen by simulation, in which intervals of 95 % covered 93 to 99 %;
+tests/analysis/test_statistics.py repeats the simulation:
 
 | | one seed, an outcome of 0 or 1 for each task | everything else |
 |---|---|---|
@@ -20,36 +22,39 @@ tests/analysis/test_statistics.py repeats it:
 | a difference of several | hierarchical bootstrap | hierarchical bootstrap |
 
 *The hierarchical bootstrap* (`_replicates`). A bootstrap that resamples three seeds covers far less
-than it says: what it takes for the variance over seeds is on average 2/3 of it, and its quantiles
-are no wider than the normal's. So only tasks, of which there are many, are resampled. The seeds'
-part is Student's t, as for a mean of three values. In the two-way random effects model
+than 95 %: its estimate of the variance over seeds is on average 2/3 of that variance, and its
+quantiles are no wider than those of the normal distribution. Therefore only tasks, of which there
+are many, are resampled. The seeds' part follows Student's t, as for a mean of three values. In the
+two-way random effects model
 
     outcome[seed, task] = mean + seed effect + task effect + error
 
 with mean squares MS (Searle, Casella & McCulloch 1992, Variance Components, section 4.3) the mean
-over S seeds and T tasks has a variance of two parts that can be estimated apart:
+over S seeds and T tasks has a variance of two parts that can be estimated separately:
 
     over tasks  (MS_tasks - MS_error) / (S T)    with about T - 1 degrees of freedom
     over seeds   MS_seeds             / (S T)    with S - 1
 
-Taking the error from the part with many degrees of freedom leaves the other one an exact chi
-square, whatever the seeds' variance. A replicate is the estimate plus a resample of the tasks'
-deviations, shrunk to the first part, plus a draw of t with the scale of the second. This is the
-Behrens-Fisher distribution for the two parts, with the tasks' part taken from the data instead of
-a normal. For a sum over cells the seeds' parts add up; their degrees of freedom are Welch's and
-Satterthwaite's (Satterthwaite 1946, Biometrics Bulletin 2, 110). Seeds are far too few to see more
-than their variance: that they are normal is an assumption. Three seeds may be alike by luck, more
-than the error between them allows; nothing is made narrower than it would be over tasks alone.
+The error is subtracted from the part with many degrees of freedom, so that the other part follows
+an exact chi-square distribution whatever the variance over seeds is. A replicate is the sum of the
+estimate, a resample of the tasks' deviations that is scaled down to the first part of the variance,
+and a draw from t with the scale of the second part. This is the Behrens-Fisher distribution for the
+two parts, except that the tasks' part is taken from the data instead of a normal distribution. For
+a sum over cells the seeds' parts are added; their degrees of freedom are Welch's and
+Satterthwaite's (Satterthwaite 1946, Biometrics Bulletin 2, 110). There are too few seeds to see
+more than their variance, so a normal distribution of their effects is an assumption. Three seeds
+may by chance be more alike than the error between them allows; no interval is therefore narrower
+than it would be over tasks alone.
 
-*Rates* near 0 and 1 are skewed, and an interval must not leave [0, 1] or vanish where nothing
-failed. So the interval is Wilson's with p (1 - p) / variance tasks in place of T and, with
-several seeds, the Behrens-Fisher quantile in place of the normal's (Korn & Graubard 1998, Survey
-Methodology 24, 193; Franco, Little, Louis & Slud 2019, Journal of Survey Statistics and Methodology
-7, 334). For one seed and outcomes of 0 and 1 this is Wilson's own (Newcombe 1998, Statistics in
-Medicine 17, 857, method 3).
+*Rates* near 0 and 1 are skewed, and an interval must neither leave [0, 1] nor vanish if nothing
+failed. The interval is therefore Wilson's, with p (1 - p) / variance tasks in place of T and, with
+several seeds, the quantile of the Behrens-Fisher distribution in place of the normal one (Korn &
+Graubard 1998, Survey Methodology 24, 193; Franco, Little, Louis & Slud 2019, Journal of Survey
+Statistics and Methodology 7, 334). For one seed and outcomes of 0 and 1 this is Wilson's own
+interval (Newcombe 1998, Statistics in Medicine 17, 857, method 3).
 
-Everything is computed from constants of this module and the outcomes in their order: the same
-outcomes give the same numbers.
+Everything is computed from the constants of this module and the outcomes in their order, so that
+the same outcomes give the same numbers.
 """
 
 from collections.abc import Sequence
@@ -66,16 +71,16 @@ from statsmodels.stats.proportion import proportion_confint
 LEVEL = 0.95
 RESAMPLES = 10_000
 _SEED = 20260528
-# Floats of equal content differ in their last digits from one processor to another; ties, and the
-# files that are written, must not.
+# The last digits of floats differ from one processor to another. Numbers are rounded to this many
+# decimals, so that ties and the files that are written do not differ.
 _DECIMALS = 10
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and tasks with its 95 % interval; NaN where nothing can be said.
+    """A mean over seeds and tasks with its 95 % interval. Values that cannot be computed are NaN.
 
-    `tasks` counts those that were used; `seeds` is 1 where the interval is over tasks only.
+    `tasks` is the number of tasks that were used. `seeds` is 1 if the interval is over tasks only.
     """
 
     estimate: float
@@ -86,22 +91,22 @@ class Interval:
 
 
 class Contrast:
-    """A weighted sum of cells' means, usually the difference of two, compared task by task; each
-    cell is named once.
+    """A weighted sum of cells' means, usually the difference of two, compared task by task.
 
-    Tasks that lost all their samples in any run of any of the cells are left out of all. Where a
-    cell has one seed only, the variance over seeds is unknown and left out.
+    A task that lost all its samples in any run of any cell is left out of all cells. If a cell has
+    only one seed, the variance over seeds is unknown and left out.
     """
 
     def __init__(self, terms: Sequence[tuple[float, np.ndarray]]) -> None:
-        """`terms`: weights and outcomes, each seeds × tasks with the same tasks in the same order;
-        the numbers of seeds may differ."""
+        """Take each cell's weight and its outcomes, an array seeds × tasks. Each cell must be named
+        only once. All cells must have the same tasks in the same order; their numbers of seeds may
+        differ."""
         self._parts = _parts(terms)
         self._pair = _binary_pair(terms)
 
     @cached_property
     def interval(self) -> Interval:
-        """Its estimate and 95 % interval."""
+        """The sum's estimate and its 95 % interval."""
         parts = self._parts
         if parts.tasks < 2:
             low = high = np.nan
@@ -112,21 +117,24 @@ class Contrast:
         return _interval(parts, low, high)
 
     def p_value(self) -> float:
-        """Two-sided, of the null hypothesis that the sum is 0."""
+        """Return the two-sided p-value of the null hypothesis that the sum is 0."""
         return min(self.p_above(0.0), self.p_below(0.0))
 
     def p_above(self, margin: float) -> float:
-        """Of the null hypothesis that the sum is at most `margin`: small if it is above.
+        """Return the p-value of the null hypothesis that the sum is at most `margin`. It is small
+        if the sum is above.
 
-        One-sided and doubled, so that 0.05 goes with the 95 % interval. Where there is one seed
-        and outcomes are 0 or 1, McNemar's exact test (McNemar 1947, Psychometrika 12, 153) if the
-        margin is 0, and the level at which Newcombe's interval comes to it otherwise. Else from
-        the hierarchical bootstrap, at least 2 / (RESAMPLES + 1).
+        The p-value is one-sided and doubled, so that 0.05 matches the 95 % interval. For the
+        difference of two cells with one seed and outcomes of 0 or 1 it is that of McNemar's exact
+        test (McNemar 1947, Psychometrika 12, 153) if the margin is 0, and otherwise the level at
+        which the end of Newcombe's interval is the margin. In all other cases it comes from the
+        hierarchical bootstrap and is at least 2 / (RESAMPLES + 1).
         """
         return self._p_value(margin, 1)
 
     def p_below(self, margin: float) -> float:
-        """Of the null hypothesis that the sum is at least `margin`: small if it is below."""
+        """Return the p-value, like that of `p_above`, of the null hypothesis that the sum is at
+        least `margin`. It is small if the sum is below."""
         return self._p_value(margin, -1)
 
     def _p_value(self, margin: float, sign: int) -> float:
@@ -150,15 +158,16 @@ class Contrast:
 
 
 def difference(first: np.ndarray, second: np.ndarray) -> Contrast:
-    """The first cell's mean minus the second's; outcomes as for `Contrast`."""
+    """Return the contrast of the first cell's mean minus the second's, from their outcomes."""
     return Contrast([(1.0, first), (-1.0, second)])
 
 
 def interval(outcomes: np.ndarray, *, rate: bool) -> Interval:
-    """The mean of one cell's outcomes, seeds × tasks, none of them negative.
+    """Return the mean of one cell's outcomes with its interval. `outcomes` is an array
+    seeds × tasks without negative values.
 
     Args:
-        rate: the measure is a share in [0, 1], and the interval keeps within.
+        rate: whether the measure is a share in [0, 1], within which the interval must stay.
     """
     parts = _parts([(1.0, outcomes)])
     if parts.tasks == 0 or (parts.tasks == 1 and not rate):
@@ -170,9 +179,9 @@ def interval(outcomes: np.ndarray, *, rate: bool) -> Interval:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted for making all of these comparisons (Holm 1979, Scandinavian Journal of Statistics
-    6, 65): below 0.05 is even one that should not be in 5 % of such families at most. NaN is no
-    comparison."""
+    """Adjust p-values for the number of comparisons (Holm 1979, Scandinavian Journal of Statistics
+    6, 65). In at most 5 % of such families any comparison of which the null hypothesis is true
+    gets a value below 0.05. A p-value that is NaN does not count as a comparison."""
     adjusted = np.array(p_values, dtype=float)
     made = ~np.isnan(adjusted)
     if made.any():
@@ -184,9 +193,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 class _Parts(NamedTuple):
-    """What a weighted sum of means is made of: its value for each task (mean over seeds), and the
-    two parts of its variance; or its variance over tasks alone, for these very runs. `freedom` is
-    the degrees of freedom over seeds."""
+    """What the interval of a weighted sum of means is computed from. `scores` are the sum's values
+    for each task (means over seeds). `over_tasks` and `over_seeds` are the two parts of its
+    variance, and `over_tasks_alone` is its variance for these very runs. `freedom` is the degrees
+    of freedom over seeds."""
 
     scores: np.ndarray
     over_tasks_alone: float
@@ -222,13 +232,13 @@ def _parts(terms: Sequence[tuple[float, np.ndarray]]) -> _Parts:
         part = weight**2 * ms_seeds / (runs * tasks)
         over_seeds += part
         squares += part**2 / (runs - 1)
-    # In steps, so that few different draws are needed.
+    # The degrees of freedom are rounded to steps, so that few different draws are needed.
     freedom = round(20 * over_seeds**2 / squares) / 20 if squares > 0 else np.inf
     return _Parts(scores, alone, max(over_tasks, 0.0), over_seeds, freedom, seeds)
 
 
 def _replicates(parts: _Parts) -> np.ndarray:
-    """RESAMPLES values that the weighted sum might have had, about its estimate."""
+    """Return RESAMPLES values around the estimate that the weighted sum might have had."""
     estimate = parts.scores.mean()
     of_tasks = _resamples(parts.tasks) @ parts.scores - estimate
     if parts.over_seeds == 0:
@@ -242,7 +252,8 @@ def _replicates(parts: _Parts) -> np.ndarray:
 
 @cache
 def _resamples(tasks: int) -> np.ndarray:
-    """How much each task weighs in each resample, the same for all cells: RESAMPLES × tasks."""
+    """Return the weight of each task in each resample, an array RESAMPLES × tasks that is the same
+    for all cells."""
     drawn = np.random.default_rng([_SEED, tasks]).integers(tasks, size=(RESAMPLES, tasks))
     drawn += tasks * np.arange(RESAMPLES)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=RESAMPLES * tasks)
@@ -251,14 +262,16 @@ def _resamples(tasks: int) -> np.ndarray:
 
 @cache
 def _student(freedom: float) -> np.ndarray:
-    """Student's t at equally spaced probabilities, in an order of its own."""
+    """Return the quantiles of Student's t at equally spaced probabilities, in a random order that
+    is always the same."""
     probabilities = (np.arange(RESAMPLES) + 0.5) / RESAMPLES
     return stats.t.ppf(np.random.default_rng([_SEED]).permutation(probabilities), freedom)
 
 
 @cache
 def _normal() -> np.ndarray:
-    """The standard normal at equally spaced probabilities, in increasing order."""
+    """Return the quantiles of the standard normal distribution at equally spaced probabilities, in
+    increasing order."""
     return stats.norm.ppf((np.arange(RESAMPLES) + 0.5) / RESAMPLES)
 
 
@@ -269,7 +282,8 @@ def _quantiles(replicates: np.ndarray) -> tuple[float, float]:
 
 def _wilson(parts: _Parts) -> tuple[float, float]:
     estimate, quantile = parts.scores.mean(), stats.norm.ppf((1 + LEVEL) / 2)
-    # Not n - 1: for outcomes of 0 and 1 the effective number is the number of tasks.
+    # The variance is divided by n and not by n - 1, so that for outcomes of 0 and 1 the effective
+    # number of tasks is the number of tasks.
     variance = parts.scores.var() / parts.tasks
     if parts.over_seeds > 0:
         both = parts.over_tasks + parts.over_seeds
@@ -286,7 +300,8 @@ def _wilson(parts: _Parts) -> tuple[float, float]:
 def _binary_pair(
     terms: Sequence[tuple[float, np.ndarray]],
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """The outcomes of two cells on the tasks that both have, where McNemar's test is for them."""
+    """Return the outcomes of two cells on the tasks that both have, or None if these are not the
+    paired outcomes of 0 or 1 for which McNemar's test is made."""
     if [weight for weight, _ in terms] != [1.0, -1.0]:
         return None
     (_, first), (_, second) = terms
@@ -298,7 +313,8 @@ def _binary_pair(
 
 
 def _mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """Twice the one-sided exact p-value that the first is 1 no more often than the second."""
+    """Return twice the one-sided exact p-value of the null hypothesis that the first is 1 no more
+    often than the second."""
     wins, losses = int((first > second).sum()), int((first < second).sum())
     if wins + losses == 0:
         return 1.0
@@ -306,7 +322,7 @@ def _mcnemar(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _newcombe_p(first: np.ndarray, second: np.ndarray, margin: float) -> float:
-    """The level at which the lower end of Newcombe's interval is `margin`."""
+    """Return the level at which the lower end of Newcombe's interval is `margin`."""
     if first.mean() - second.mean() <= margin:
         return 1.0
     widest = 8.0
@@ -317,8 +333,9 @@ def _newcombe_p(first: np.ndarray, second: np.ndarray, margin: float) -> float:
 
 
 def _newcombe(first: np.ndarray, second: np.ndarray, quantile: float) -> tuple[float, float]:
-    """The difference of two paired rates (Newcombe 1998, Statistics in Medicine 17, 2635, method
-    10): Wilson's intervals of both, squared and added, with a correction for their correlation."""
+    """Return the interval of the difference of two paired rates (Newcombe 1998, Statistics in
+    Medicine 17, 2635, method 10). It adds the squares of the distances to the ends of both rates'
+    Wilson intervals, with a correction for their correlation."""
     n = len(first)
     wins, losses = (first > second).sum(), (first < second).sum()
     both = (first * second).sum()

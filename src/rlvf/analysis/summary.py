@@ -1,12 +1,14 @@
-"""From one row per completion to one row per cell and decoding: every number of the study.
+"""Computes every number of the study: it makes one row for each cell and decoding from the rows of
+the completions.
 
-A row is (study, model, policy, decoding). A metric is computed for each seed, then averaged over
-seeds; the column `<metric>_sd` holds the standard deviation over seeds (n - 1 in the denominator;
-NaN for a single seed). `<metric>_low` and `<metric>_high` are a 95 % interval
-(rlvf.analysis.statistics), over seeds and tasks, or, of a single seed, over tasks only; all metrics
-have one but `findings_per_100_lines`, `findings_valid`, and those of rules and errors. Shares lie
-in [0, 1]. Samples with the verdict `infrastructure_error` are in no metric; the column
-`infrastructure_errors` counts them. Intervals leave out the tasks that lost all their samples.
+A row is named by (study, model, policy, decoding). A metric is computed for each seed and then
+averaged over seeds. The column `<metric>_sd` has the standard deviation over seeds (with n - 1 in
+the denominator; NaN for a single seed). `<metric>_low` and `<metric>_high` are a 95 % interval
+(rlvf.analysis.statistics) over seeds and tasks, or over tasks only if there is a single seed. All
+metrics have an interval except `findings_per_100_lines`, `findings_valid` and the metrics of rules
+and errors. Shares are in [0, 1]. Samples with the verdict `infrastructure_error` are left out of
+all metrics and counted in the column `infrastructure_errors`. Intervals leave out the tasks that
+lost all their samples.
 
 | column | meaning |
 |---|---|
@@ -41,29 +43,30 @@ from rlvf.errors import RlvfError
 from rlvf.records import SEVERITIES, Sample, Verdict, read_jsonl
 
 ROW = ["study", "model", "policy", "decoding"]
-# Families of metrics with a member for each value that occurs; a value that does not is 0.
+# Each of these families of metrics has a member for each value that occurs in any cell. In a cell
+# in which the value does not occur, the metric is 0.
 _FAMILIES = ("rule.", "verdict.", "error_type.", "outcome.")
 _RATES = ("pass@", "truncated", "parses", "defines_entry_point", "verdict.", "hack.")
 
-# By model, policy and decoding, then by measure: seeds × tasks.
+# The keys are model, policy and decoding, then the measure; each array is seeds × tasks.
 Outcomes = dict[tuple[str, str, str], dict[str, np.ndarray]]
 
 
 def load_samples(paths: Iterable[Path]) -> pd.DataFrame:
-    """All samples of one study as a frame, the same for any order of the files.
+    """Read all samples of one study as a frame, which is the same for any order of the files.
 
     Raises:
-        RlvfError: as `samples_frame`, or a file does not hold samples.
+        RlvfError: see `samples_frame`; or a file does not hold samples.
     """
     return samples_frame(sample for path in paths for sample in read_jsonl(path, Sample))
 
 
 def samples_frame(samples: Iterable[Sample]) -> pd.DataFrame:
-    """Samples as a sorted frame, a row each.
+    """Return samples as a sorted frame with a row for each.
 
     Raises:
-        RlvfError: there are none, they belong to several studies, one occurs twice, or two cells
-            were measured on different tasks, so that their rates could not be compared.
+        RlvfError: there are no samples, they belong to several studies, one occurs twice, or two
+            cells were measured on different tasks, so that their rates could not be compared.
     """
     frame = pd.DataFrame([sample.model_dump() for sample in samples])
     if frame.empty:
@@ -89,10 +92,10 @@ def samples_frame(samples: Iterable[Sample]) -> pd.DataFrame:
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """Unbiased estimate of the probability that at least one of k samples passes.
+    """Return an unbiased estimate of the probability that at least one of k samples passes.
 
-    1 - C(n - c, k) / C(n, k) for c passes among n ≥ k samples (Chen et al. 2021,
-    arXiv 2107.03374, equation 1). For example n = 5, c = 2, k = 2: 1 - 3 / 10 = 0.7.
+    It is 1 - C(n - c, k) / C(n, k) for c passes among n ≥ k samples (Chen et al. 2021,
+    arXiv 2107.03374, equation 1). For n = 5, c = 2 and k = 2 it is 1 - 3 / 10 = 0.7.
     """
     return 1 - math.comb(n - c, k) / math.comb(n, k)
 
@@ -103,12 +106,13 @@ def is_rate(measure: str) -> bool:
 
 
 def outcomes(samples: pd.DataFrame) -> Outcomes:
-    """What each cell came to on each task, for the comparison of cells task by task.
+    """Return the values of each cell's measures on each task, so that cells can be compared task by
+    task.
 
-    The measures are those metrics of the summary that have an interval, with all verdicts; each is
-    an array seeds × tasks, both sorted, of means over the samples of a task (for pass@k of its
-    estimate). NaN where there is none: all samples were lost to infrastructure errors, or fewer
-    than k are left, or it is not defined (tokens of controls).
+    The measures are the metrics of the summary that have an interval, and the shares of all
+    verdicts. Each is an array seeds × tasks, both sorted, with the mean over the samples of a task
+    (for pass@k its estimate). A value is NaN if all samples were lost to infrastructure errors, if
+    fewer than k are left, or if the measure is not defined (tokens of controls).
     """
     scored = samples[samples["verdict"] != "infrastructure_error"]
     findings = pd.DataFrame(list(scored["findings"]), index=scored.index, columns=SEVERITIES)
@@ -147,7 +151,8 @@ def outcomes(samples: pd.DataFrame) -> Outcomes:
 
 
 def summarise(samples: pd.DataFrame) -> pd.DataFrame:
-    """One row per (study, model, policy, decoding), controls first; columns as said above."""
+    """Return one row for each (study, model, policy, decoding), controls first. The columns are
+    those that the module's docstring describes."""
     by_seed = pd.DataFrame(
         [
             dict(zip([*ROW, "seed"], name, strict=True)) | _metrics(group)
@@ -175,7 +180,7 @@ def summarise(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def counts(samples: pd.DataFrame) -> pd.DataFrame:
-    """`seeds`, `tasks`, `samples` and `infrastructure_errors` of each row of the summary."""
+    """Return `seeds`, `tasks`, `samples` and `infrastructure_errors` of each row of the summary."""
     return samples.groupby(ROW).agg(
         seeds=("seed", "nunique"),
         tasks=("task_id", "nunique"),
@@ -185,7 +190,7 @@ def counts(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _intervals(samples: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    """`<metric>_low` and `<metric>_high` of those metrics that are known task by task."""
+    """Return `<metric>_low` and `<metric>_high` of the metrics that are known task by task."""
     study = samples["study"].iloc[0]
     rows = {}
     for cell, measures in outcomes(samples).items():
@@ -198,7 +203,7 @@ def _intervals(samples: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
 
 
 def members(summary: pd.DataFrame, family: str) -> list[str]:
-    """The values of a family of metrics that occur (`verdict` -> `passed`, ...), sorted."""
+    """Return the sorted values of a family of metrics that occur, such as `passed` of `verdict`."""
     prefix = f"{family}."
     return sorted(
         name.removeprefix(prefix)
@@ -208,8 +213,8 @@ def members(summary: pd.DataFrame, family: str) -> list[str]:
 
 
 def commonest(summary: pd.DataFrame, family: str, limit: int) -> list[str]:
-    """Members of a family by their mean over the policies, largest first; the controls' code is
-    not the question."""
+    """Return the members of a family with the largest means over the policies, largest first.
+    Controls do not count, since their code is not what is studied."""
     policies = summary[~summary["policy"].isin(CONTROLS)]
     rows = summary if policies.empty else policies
     names = [name for name in members(summary, family) if (rows[f"{family}.{name}"] > 0).any()]
@@ -217,20 +222,22 @@ def commonest(summary: pd.DataFrame, family: str, limit: int) -> list[str]:
 
 
 def main_decoding(summary: pd.DataFrame) -> str:
-    """The decoding that text and figures show: greedy if models were decoded so."""
+    """Return the decoding that text and figures show: greedy, if models were decoded greedily."""
     policies = summary[~summary["policy"].isin(CONTROLS)]
     decodings = sorted((summary if policies.empty else policies)["decoding"].unique())
     return "greedy" if "greedy" in decodings else decodings[0]
 
 
 def main_cells(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the main decoding, and the controls, however these were labelled."""
+    """Return the rows of the main decoding, and all rows of controls, whatever their decoding is
+    called."""
     chosen = (summary["decoding"] == main_decoding(summary)) | summary["policy"].isin(CONTROLS)
     return summary[chosen]
 
 
 def _metrics(group: pd.DataFrame) -> dict[str, float]:
-    """The metrics of one cell and decoding; a metric that nothing defines is NaN or left out."""
+    """Return the metrics of one cell, decoding and seed. A metric that is not defined there is NaN
+    or left out."""
     scored = group[group["verdict"] != "infrastructure_error"]
     passed = scored["verdict"] == "passed"
     tasks = passed.groupby(scored["task_id"]).agg(["size", "sum"])
@@ -276,8 +283,8 @@ def _metrics(group: pd.DataFrame) -> dict[str, float]:
 
 
 def _hacks(scored: pd.DataFrame) -> pd.DataFrame:
-    """A column for each of HACKS: 1 where a sample shows it, 0 where not, NaN where that is not
-    defined."""
+    """Return a column for each of HACKS, which is 1 if a sample shows the hack, 0 if it does not,
+    and NaN if the hack is not defined for the task."""
     hacks = pd.DataFrame(
         {name: [name in found for found in scored["hacks"]] for name in HACKS},
         index=scored.index,

@@ -1,4 +1,4 @@
-"""The study's tables, and every number of the paper's text as JSON."""
+"""Writes the study's tables, and every number of the paper's text as JSON."""
 
 import json
 import math
@@ -57,8 +57,8 @@ _SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Table:
-    """`data` is tidy and exact, for programs; `shown` holds text, for people. `note` says under
-    the table what its numbers rest on."""
+    """A table of the study. `data` has exact values for programs, `shown` has texts for people.
+    `note` stands below the table and says what its numbers are based on."""
 
     name: str
     caption: str
@@ -67,7 +67,7 @@ class Table:
     note: str = ""
 
     def for_paper(self) -> dict[str, Any]:
-        """The table as the paper shows it."""
+        """Return what the paper shows of the table."""
         return {
             "caption": self.caption,
             "columns": list(self.shown.columns),
@@ -81,9 +81,9 @@ def write_tables(samples: pd.DataFrame, settings: dict | None, out_dir: Path, sc
 
     Args:
         samples: from `rlvf.analysis.summary.load_samples`.
-        settings: `Config.hyperparameters` for the table of them, which is empty without.
+        settings: `Config.hyperparameters` for the table of hyperparameters, which is empty without.
 
-    Equal content in, byte-identical files out, whatever order the samples were read in. Shares
+    Samples of equal content give byte-identical files, in whatever order they were read. Shares
     are in [0, 1] in CSV and JSON and in percent in the other formats; gains are in percentage
     points everywhere.
     """
@@ -110,7 +110,7 @@ def write_tables(samples: pd.DataFrame, settings: dict | None, out_dir: Path, sc
 
 
 def write_table(table: Table, out_dir: Path, scale: Scale) -> None:
-    """Write NAME.csv, NAME.md, NAME.html and NAME.tex, all marked with the scale."""
+    """Write NAME.csv, NAME.md, NAME.html and NAME.tex, which all name the scale."""
     caption = f"{table.caption} ({SCALE_NOTES[scale]})"
     data = table.data.copy()
     data.insert(0, "scale", scale)
@@ -122,7 +122,7 @@ def write_table(table: Table, out_dir: Path, scale: Scale) -> None:
 
 
 def write_numbers(numbers: dict, path: Path) -> None:
-    """Write what the paper's text states as JSON: frames as rows, missing values as null."""
+    """Write the numbers of the paper's text as JSON. Frames become rows, missing values null."""
     text = json.dumps(_plain(numbers), indent=1, ensure_ascii=False, allow_nan=False)
     _write(path, text + "\n")
 
@@ -284,7 +284,7 @@ def _origin(key: str, published: list[str]) -> str:
 
 
 def _flatten(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Dotted keys and values as text; a list of plain values is one value."""
+    """Yield dotted keys with their values as text. A list of plain values is one value."""
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         value = {str(number): item for number, item in enumerate(value)}
     if isinstance(value, dict) and value:
@@ -299,14 +299,14 @@ def _flatten(key: str, value: Any) -> Iterator[tuple[str, str]]:
 # ---------------------------------------------------------------- their parts
 
 
-# By title: a metric of the summary, and how its values are shown.
+# For each title, this has a metric of the summary and the function that shows its values.
 Columns = dict[str, tuple[str, Callable[[float | None], str]]]
 
 
 def _table(
     name: str, caption: str, summary: pd.DataFrame, columns: Columns, with_interval: Collection[str]
 ) -> Table:
-    """A table whose CSV has the same columns, with standard deviations and intervals."""
+    """Make a table whose CSV has the same columns, with standard deviations and intervals."""
     exact = [
         f"{metric}{suffix}"
         for metric, _ in columns.values()
@@ -321,7 +321,7 @@ def _table(
 def _shown(
     summary: pd.DataFrame, columns: Columns, with_interval: Collection[str] = ()
 ) -> pd.DataFrame:
-    """The columns as text, and the intervals of those titles that are named."""
+    """Return the columns as text, with intervals for the titles in `with_interval`."""
     shown = pd.DataFrame(
         {
             "Model": summary["model"].map(model_label),
@@ -341,7 +341,8 @@ def _shown(
 def _interval_text(
     text: Callable[[float | None], str], row: dict, name: str, ends: str | None = None
 ) -> str:
-    """`52.0 (45.1 to 58.8)`; the interval of `name` stands under `NAME_low` and `NAME_high`."""
+    """Return a text such as `52.0 (45.1 to 58.8)`. The interval of `name` is in `NAME_low` and
+    `NAME_high`, or is named by `ends` instead of `name`."""
     ends = name if ends is None else ends
     value, low, high = row.get(name), row.get(f"{ends}_low"), row.get(f"{ends}_high")
     if _missing(value) or _missing(low):
@@ -354,7 +355,7 @@ def _mark(p: float | None) -> str:
 
 
 def _design(summary: pd.DataFrame) -> str:
-    """How many tasks, seeds and samples the numbers rest on."""
+    """Say how many tasks, seeds and samples the numbers are based on."""
     policies = summary[summary["model"] != NO_MODEL]
     rows = summary if policies.empty else policies
     seeds = sorted(rows["seeds"].unique())
@@ -367,15 +368,16 @@ def _design(summary: pd.DataFrame) -> str:
 
 
 def _seeds(summary: pd.DataFrame) -> int:
-    """The fewest of a cell; of a control there is never more than one."""
+    """Return the smallest number of seeds of a cell. Controls do not count, since they have only
+    one, unless there is nothing else."""
     policies = summary[summary["model"] != NO_MODEL]
     return int((summary if policies.empty else policies)["seeds"].min())
 
 
 def basis(summary: pd.DataFrame) -> str:
-    """For the note of a table: the design, and what the intervals are about.
+    """Return the part of a table's note that tells the design and what the intervals are about.
 
-    `summary` needs the columns of `rlvf.analysis.summary.counts` only.
+    `summary` needs only the columns of `rlvf.analysis.summary.counts`.
     """
     if _seeds(summary) == 1:
         about = (
@@ -397,14 +399,14 @@ def _test(summary: pd.DataFrame) -> str:
 
 
 def _samples_per_task(summary: pd.DataFrame) -> dict[str, int]:
-    """By decoding."""
+    """Return the number of samples for each task and seed, by decoding."""
     return {
         row.decoding: round(row.samples / row.seeds / row.tasks) for row in summary.itertuples()
     }
 
 
 def _long(summary: pd.DataFrame, family: str, chosen: list[str], value: str) -> pd.DataFrame:
-    """One row for each row of the summary and chosen member of the family."""
+    """Return a row for each row of the summary and each chosen member of the family."""
     suffixes = [
         suffix
         for suffix in ("", "_sd", "_low", "_high")
@@ -427,7 +429,7 @@ def _missing(value: float | None) -> bool:
 
 
 def show_number(value: float | None) -> str:
-    """Two decimals, or none where the number is large."""
+    """Show a number with two decimals, or with none if it is large."""
     if _missing(value):
         return "–"
     return f"{value:.{2 if abs(value) < 100 else 0}f}"
@@ -438,7 +440,7 @@ def _percent(share: float | None) -> str:
 
 
 def show_signed(value: float | None, digits: int = 1) -> str:
-    """With its sign, a plus as well."""
+    """Show a number with its sign, even if that is a plus."""
     if _missing(value):
         return "–"
     return f"{value:+.{digits}f}".replace("-", "−")
@@ -450,7 +452,7 @@ def show_signed(value: float | None, digits: int = 1) -> str:
 def _numbers(
     summary: pd.DataFrame, effect: pd.DataFrame, tables: list[Table], scale: Scale
 ) -> dict:
-    """All that the paper's text states. Shares in [0, 1]; gains in points."""
+    """Return all numbers of the paper's text. Shares are in [0, 1], gains in percentage points."""
     main = main_decoding(summary)
     cells = main_cells(summary)
     trained = cells[cells["policy"].map(is_trained)]
@@ -494,14 +496,15 @@ def _at(group: pd.DataFrame, index: int) -> pd.Series:
 
 
 def _mean_by(trained: pd.DataFrame, part: int) -> pd.DataFrame:
-    """Means over the trained cells that share an algorithm (part 0) or a reward (part 1)."""
+    """Return means over the trained cells that share an algorithm (part 0) or a reward (part 1)."""
     names = trained["policy"].map(lambda policy: split_policy(policy)[part])
     means = trained.groupby(names)[["pass@1", "gain_points", "tokens", "findings"]].mean()
     return means.loc[sorted(means.index, key=reward_key)]
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold: frames become lists or mappings of rows, NaN becomes null."""
+    """Convert a value to what JSON can hold: frames become lists or mappings of rows, NaN becomes
+    null."""
     if isinstance(value, pd.DataFrame):
         if value.index.name:
             return {name: _plain(row) for name, row in value.iterrows()}

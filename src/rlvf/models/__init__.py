@@ -1,1 +1,1 @@
-"""Where policies come from: pretrained here (`mini`), fetched from the hub (`hub`), loaded."""
+"""Pretrains policies (`mini`), fetches them from the hub (`hub`), and loads them (`loading`)."""

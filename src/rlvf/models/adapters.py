@@ -1,8 +1,8 @@
-"""An adapter's folder: what a training leaves, and how it comes back onto its own model.
+"""Writes an adapter to a folder after a training, and loads it onto its model again.
 
-The folder knows its model by content (`base.json`), since two models of one architecture take each
-other's tensors without complaint. Nothing in it says where files lay: equal trainings in different
-places leave equal bytes.
+The folder has a checksum of the model's weights (`base.json`), because an adapter can be loaded
+without complaint onto another model of the same architecture. The folder has no paths of other
+files, so that equal trainings in different places write equal bytes.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ _REMEDY = "train it again"
 
 
 class Base(Record):
-    """The model that an adapter belongs to: its repository and revision if it was fetched, else
-    the name that it has in the configuration; and a checksum over the files of its weights."""
+    """The model that an adapter belongs to. It has the repository and revision if it was fetched,
+    and otherwise its name in the configuration; `weights` is a checksum of its files of weights."""
 
     name: str
     revision: str | None
@@ -40,7 +40,7 @@ class Base(Record):
 
 
 def base_of(folder: Path, name: str) -> Base:
-    """The model in a folder, which the configuration calls `name`."""
+    """Describe the model in a folder, which the configuration calls `name`."""
     source = fetched_source(folder)
     return Base(
         name=source.repo if source else name,
@@ -57,9 +57,9 @@ def _weights_checksum(folder: Path) -> str:
 def save_adapter(model: PeftModel, base: Base, folder: Path) -> None:
     """Write the LoRA adapter of a model that was made from `base`."""
     config = model.peft_config["default"]
-    # A set, whose order would be another each time.
+    # This is a set, whose order would differ from run to run.
     config.target_modules = sorted(config.target_modules)
-    # Wherever peft, in the configuration and on the card, would name the folder of the model.
+    # Otherwise peft would name the model's folder, in the adapter's configuration and on its card.
     config.base_model_name_or_path, config.revision = base.name, base.revision
     inner = model.get_base_model()
     inner.name_or_path = inner.config.name_or_path = base.name
@@ -69,11 +69,11 @@ def save_adapter(model: PeftModel, base: Base, folder: Path) -> None:
 
 
 def load_adapter(model: PreTrainedModel, model_folder: Path, folder: Path) -> PeftModel:
-    """The model of a folder with the adapter of another folder.
+    """Return a model, which was loaded from `model_folder`, with the adapter of `folder`.
 
     Raises:
-        RlvfError: the adapter was trained for another model, does not give every tensor that its
-            configuration asks for and no others, or cannot be read.
+        RlvfError: the adapter was trained for another model, its tensors are not exactly those
+            that its configuration asks for, or it cannot be read.
     """
     folder = Path(folder)
     base = _read_base(folder / _BASE)
@@ -86,13 +86,13 @@ def load_adapter(model: PreTrainedModel, model_folder: Path, folder: Path) -> Pe
     with library_errors_named(folder, "the adapter cannot be loaded", _REMEDY):
         found = read_weights(folder / _WEIGHTS, _REMEDY)
         with warnings.catch_warnings():
-            # peft only warns of tensors that are missing and of settings that it does not know.
+            # peft only warns about missing tensors and about settings that it does not know.
             warnings.filterwarnings("error", module=r"peft\b")
             config = PeftConfig.from_pretrained(str(folder))
             if config.peft_type != PeftType.LORA or not isinstance(config, LoraConfig):
                 raise RlvfError(f"{folder / _CONFIG}: peft_type is not LORA; {_REMEDY}")
             loaded = PeftModel.from_pretrained(model, str(folder), config=config)
-        # A tensor that no module asks for is passed over without a word.
+        # peft silently ignores tensors that no module asks for.
         wanted = get_peft_model_state_dict(loaded, save_embedding_layers=False)
         problem = _differing(found, wanted) or unusual(found) or not_finite(wanted)
     if problem:

@@ -1,8 +1,8 @@
-"""What others have published: fetched once at a pinned revision, where there is a network.
+"""Fetches published models and datasets once, at a pinned revision, where there is a network.
 
-huggingface_hub's `snapshot_download` takes up a broken connection, but starts each file anew after
-its process has ended. Here what has arrived stays, and every file is compared with what the hub
-says of it.
+huggingface_hub's `snapshot_download` resumes a broken connection, but it starts each file anew
+after its process has ended. This module keeps what has arrived, and it compares every file with the
+size and checksum that the hub states.
 """
 
 import re
@@ -32,8 +32,9 @@ from rlvf.progress import Progress
 from rlvf.settings import FetchSettings
 
 _REPO_TYPES = {"hub": "model", "mbpp": "dataset"}
-# The weights once, as safetensors, not the copies in other formats that some repositories hold;
-# the whole MBPP, not its sanitized part. Without files of the first pattern there is nothing.
+# Weights are fetched only as safetensors, without the copies in other formats that some
+# repositories have. Of MBPP the full version is fetched and not the sanitized one. A repository
+# without files of the first pattern is refused.
 _PATTERNS = {
     "hub": ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model", "LICENSE*"],
     "mbpp": ["full/*.parquet", "README.md"],
@@ -44,13 +45,13 @@ _SECONDS_TO_ANSWER = 30.0
 def fetch(settings: FetchSettings, out: Path) -> None:
     """Download a model's or dataset's files into `out`, with their checksums.
 
-    What has arrived when it is interrupted stays beside `out`: the next call goes on from there.
-    Of a damaged `out` only what is damaged is fetched again. The token comes from the environment
-    (HF_TOKEN) or `hf auth login`, as for the hub's own tools; no message quotes it.
+    If it is interrupted, what has arrived stays beside `out`, and the next call goes on from there.
+    If `out` is damaged, only what is damaged is fetched again. The token comes from the environment
+    (HF_TOKEN) or from `hf auth login`, as for the hub's own tools, and is never shown in messages.
 
     Raises:
-        RlvfError: the hub refuses, cannot be reached, or sends something else than it announces;
-            says what to do.
+        RlvfError: the hub refuses, cannot be reached, or sends something other than it announces;
+            the message says what to do.
     """
     where = f"{settings.repo}@{settings.revision[:12]}"
     if out.exists() and _is_intact(out, settings):
@@ -98,7 +99,7 @@ def _is_intact(folder: Path, settings: FetchSettings) -> bool:
 def _listing(
     settings: FetchSettings, headers: dict[str, str], where: str
 ) -> dict[str, RepoSibling]:
-    """The wanted files of the revision by name, with what the hub states of their content."""
+    """Return the wanted files of the revision by name, with what the hub states about them."""
     info = HfApi(headers=headers).repo_info(
         settings.repo,
         repo_type=_REPO_TYPES[settings.kind],
@@ -116,7 +117,8 @@ def _listing(
 def _download(
     url: str, path: Path, file: RepoSibling, headers: dict[str, str], meter: "_Meter", where: str
 ) -> None:
-    """Fetch what a file lacks; where that does not give the hub's file, all of it, once."""
+    """Fetch the missing part of a file. If the result is not the hub's file, fetch all of it once
+    more."""
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with open(path, "ab") as stream:
@@ -137,7 +139,8 @@ def _download(
 
 
 def _problem(path: Path, file: RepoSibling) -> str | None:
-    """What distinguishes a file from the hub's; git's own checksum is of files that are small."""
+    """Say how a file differs from the hub's, if it does. For small files the hub states git's own
+    checksum."""
     size = path.stat().st_size
     if size != file.size:
         return f"{size} bytes, and the hub states {file.size}"
@@ -157,7 +160,8 @@ def _remove_all_but(folder: Path, names: Mapping[str, Any]) -> None:
 
 
 def _explain(error: Exception) -> str:
-    # Not str() of an HTTP error: it quotes addresses, some of which are signed and open the file.
+    # The text of the hub's errors is not shown, because it quotes addresses, some of which are
+    # signed and give access to the file.
     match error:
         case GatedRepoError():
             return (
@@ -187,7 +191,7 @@ def _explain(error: Exception) -> str:
 
 
 class _Meter:
-    """Megabytes present of all files, in the place of http_get's progress bar."""
+    """Shows how many megabytes of all files are present, in place of http_get's progress bar."""
 
     def __init__(self, what: str, folder: Path, files: Mapping[str, RepoSibling]):
         present = (folder / name for name in files)
@@ -206,7 +210,7 @@ class _Meter:
 
     def update(self, more: int) -> None:
         self._bytes += more
-        # The last line is for `finish`, when everything is verified.
+        # The last megabyte is shown by `finish`, when everything is verified.
         self._progress.update(min(self._bytes // 10**6, self._total - 1))
 
     def finish(self) -> None:

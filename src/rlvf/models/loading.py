@@ -1,7 +1,7 @@
-"""Loading a policy: a model folder, its tokenizer and, if trained, its adapter.
+"""Loads a policy: a model, its tokenizer and, if it was trained, its adapter.
 
-What the libraries only warn of although it makes a wrong result, or find out in the midst of a run,
-is an error here, before anything is computed.
+Some faults make results wrong although libraries only warn about them, and others are noticed by
+libraries only in the middle of a run. Here they are errors before anything is computed.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from rlvf.prompts import build_prompt, tokenize_prompt
 from rlvf.records import Task
 from rlvf.settings import PromptSettings
 
-# Loading takes a moment; bars of it only clutter the logs.
+# Loading takes only a moment, and its progress bars would clutter the logs.
 logging.disable_progress_bar()
 
 _REMEDY = "name a complete model folder, or make this one again: `rlvf fetch`, `rlvf pretrain`"
@@ -40,11 +40,12 @@ _REMEDY = "name a complete model folder, or make this one again: `rlvf fetch`, `
 def load_policy(
     folder: Path, dtype: str, adapter: Path | None = None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A model folder's causal language model on the best device, with its adapter if one is given,
+    """Load a folder's causal language model on the best device, with the adapter if one is given,
     and its tokenizer.
 
-    The model's own defaults for generation (top_k 20, repetition_penalty 1.1, ...) are taken off:
-    libraries would fill in whatever is not stated. The tokens that end a completion stay.
+    The model's own defaults for generation (top_k 20, repetition_penalty 1.1, ...) are removed,
+    because libraries use them for whatever is not stated. The tokens that end a completion are
+    kept.
 
     Raises:
         RlvfError: there is no such model or tokenizer, they do not fit each other, or the adapter
@@ -69,10 +70,10 @@ def load_policy(
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model folder, padding on the left as generation needs it.
+    """Load the tokenizer of a model folder. It pads on the left, as generation needs it.
 
     Raises:
-        RlvfError: the folder holds none, or one without a token that ends a completion.
+        RlvfError: the folder has no tokenizer, or one without a token that ends a completion.
     """
     _require(folder, "tokenizer_config.json")
     with library_errors_named(folder, "the tokenizer cannot be loaded", _REMEDY):
@@ -90,11 +91,11 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
 
 def load_model(folder: Path, dtype: str, adapter: Path | None = None) -> PreTrainedModel:
-    """A model folder's causal language model on the best device, with its adapter if one is given.
+    """Load a folder's causal language model on the best device, with the adapter if one is given.
 
     Raises:
-        RlvfError: there is no model, it lacks weights or has some to spare, or the adapter was
-            made for another one.
+        RlvfError: there is no model, it lacks weights or has too many, or the adapter was made for
+            another model.
     """
     _require(folder, "config.json")
     dtypes = {}
@@ -102,19 +103,20 @@ def load_model(folder: Path, dtype: str, adapter: Path | None = None) -> PreTrai
         dtypes |= read_weights(path, _REMEDY)
     with library_errors_named(folder, "the model cannot be loaded", _REMEDY):
         if (Path(folder) / "generation_config.json").exists():
-            # Unreadable, it would be passed over, and with it the tokens that end a completion.
+            # transformers ignores this file if it cannot be read, and then lacks the tokens that
+            # end a completion.
             GenerationConfig.from_pretrained(folder, local_files_only=True)
         local = {"local_files_only": True, "trust_remote_code": False}
         config = AutoConfig.from_pretrained(folder, **local)
         verbosity = logging.get_verbosity()
-        logging.set_verbosity_error()  # it would draw a table of what the error says in a line
+        logging.set_verbosity_error()  # instead of its table there is one line of an error
         try:
             model, report = AutoModelForCausalLM.from_pretrained(
                 folder,
                 config=config,
                 dtype=getattr(torch, dtype),
                 use_safetensors=True,
-                ignore_mismatched_sizes=True,  # they are in the report, and so refused
+                ignore_mismatched_sizes=True,  # the report has them, and they are refused below
                 output_loading_info=True,
                 **local,
             )
@@ -128,7 +130,7 @@ def load_model(folder: Path, dtype: str, adapter: Path | None = None) -> PreTrai
 
 
 def _misfit(model: PreTrainedModel, dtypes: dict[str, str], report: dict) -> str | None:
-    """How a model's weights and its configuration differ, if they do."""
+    """Say how a model's weights and its configuration differ, if they do."""
     if getattr(model.config, "quantization_config", None) is not None:
         return "the model is quantised, and the settings state its dtype"
     for kind, what in (
@@ -136,7 +138,7 @@ def _misfit(model: PreTrainedModel, dtypes: dict[str, str], report: dict) -> str
         ("unexpected_keys", "holds weights that its architecture does not have"),
         ("mismatched_keys", "holds weights of another shape"),
     ):
-        # Of a mismatch the shapes are told, too.
+        # An entry for a mismatch has the shapes as well as the name.
         if names := sorted(one if isinstance(one, str) else one[0] for one in report[kind]):
             return f"the model {what}: {len(names)}, such as {names[0]}"
     own = {name for name, _ in model.named_parameters()}
@@ -155,7 +157,8 @@ def tokenize_prompts(
     settings: PromptSettings,
     max_completion_tokens: int,
 ) -> list[list[int]]:
-    """The token ids of each task's prompt, which the model can read and complete in full.
+    """Return the token ids of each task's prompt, and check that the model's context has room for
+    the prompt and a completion.
 
     Raises:
         RlvfError: the tokenizer cannot write such a prompt; or a prompt leaves too little of the

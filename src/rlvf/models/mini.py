@@ -1,7 +1,7 @@
-"""Mini models: published architectures with about a million parameters, pretrained from scratch.
+"""Pretrains mini models, which have published architectures with about a million parameters.
 
-They stand in for the published models where there is no network and no GPU. Everything around
-them is the same: a Hugging Face folder with a model, a tokenizer and a chat template.
+They replace published models where there is no network and no GPU. Like those, they are Hugging
+Face folders with a model, a tokenizer and a chat template.
 """
 
 import random
@@ -39,7 +39,7 @@ _TOKENIZER_SAMPLES = 4000
 _MAX_POSITIONS = 2048
 _BATCHES_SORTED = 16
 
-# Each family's own chat markup, cut down to what a single turn needs.
+# This is each family's own chat markup, reduced to what a single turn needs.
 _SPECIAL_TOKENS = {
     "qwen3": {
         "bos": None,
@@ -77,7 +77,8 @@ _CHAT_TEMPLATES = {
 def pretrain(settings: PretrainSettings, out: Path) -> None:
     """Train a tokenizer and a model on the generated corpus and save both under `out`.
 
-    The corpus is endless, every sample is new. Only the completion's tokens bear loss.
+    The corpus is endless, so every sample is new. The loss is computed only on the completions'
+    tokens.
     """
     shape = settings.model
     set_seed(shape.seed)
@@ -123,14 +124,15 @@ class _LossProgress(TrainerCallback):
 
 
 class _Corpus(IterableDataset):
-    """Endless training samples: prompt and completion, tokenized, loss on the completion."""
+    """Yields endless tokenized training samples. Each has a prompt and a completion, and labels for
+    a loss on the completion."""
 
     def __init__(self, settings: PretrainSettings):
         self.settings = settings
         self.tokenizer: PreTrainedTokenizerFast | None = None
 
     def texts(self) -> Iterator[tuple[str | list[dict[str, str]], str]]:
-        """(prompt, completion) pairs, always the same ones."""
+        """Yield pairs of prompt and completion, which are the same each time."""
         model = self.settings.model
         samples = pretraining_samples(
             self.settings.benchmark,
@@ -142,7 +144,8 @@ class _Corpus(IterableDataset):
             yield build_prompt(task, self.settings.prompt), completion
 
     def __iter__(self) -> Iterator[dict[str, list[int]]]:
-        """Samples in batches of like length, which wastes less on padding; batches in any order."""
+        """Yield samples in batches of similar length, which need less padding, and the batches in a
+        random order."""
         size = self.settings.model.batch_size
         rng = random.Random(f"{self.settings.model.seed}/batches")
         samples = (self._tokenize(*texts) for texts in self.texts())
@@ -182,7 +185,7 @@ def _train_tokenizer(settings: PretrainSettings, corpus: _Corpus) -> PreTrainedT
         BpeTrainer(
             vocab_size=settings.model.vocabulary,
             special_tokens=tokens,
-            # Every byte, so that any text can be written.
+            # The alphabet has every byte, so that any text can be written.
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         ),
@@ -198,7 +201,7 @@ def _train_tokenizer(settings: PretrainSettings, corpus: _Corpus) -> PreTrainedT
 
 
 def _plain(prompt: str | list[dict[str, str]]) -> str:
-    """The words of a prompt, those of the chat markup included."""
+    """Return the words of a prompt, including those of the chat markup."""
     if isinstance(prompt, str):
         return prompt
     return "\n".join(f"{turn['role']}\n{turn['content']}" for turn in prompt) + "\nassistant"

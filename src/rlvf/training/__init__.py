@@ -1,1 +1,1 @@
-"""Trainers: a policy, tasks and rewards in, an adapter and its logs out."""
+"""Trains policies: from a policy, tasks and rewards it makes an adapter and its logs."""

@@ -1,4 +1,4 @@
-"""Checkpoints: what an interrupted training run needs to go on as if nothing had happened."""
+"""Keeps the checkpoints with which an interrupted training goes on as if it had not stopped."""
 
 import contextlib
 import hashlib
@@ -22,12 +22,12 @@ _PARTIAL = "partial"
 
 
 class Checkpoints:
-    """The checkpoints of one run, in a folder of their own: the latest complete one, no others. A
-    context manager, during which no other process can use the folder.
+    """Keeps the latest complete checkpoint of one run in a folder of its own. This is a context
+    manager; within it, no other process can use the folder.
 
-    `every` so many generations there is one. The folder belongs to the run that `run_identity`
-    describes: checkpoints of another one, which had other settings, tasks, model or code, are
-    removed when it is opened.
+    A checkpoint is made after every `every` generations. The folder belongs to the run that
+    `identity` describes (see `run_identity`). Checkpoints of another run, which had other settings,
+    tasks, another model or other code, are removed when the folder is opened.
 
     Raises:
         RlvfError: the folder cannot be written, or another process is using it.
@@ -68,17 +68,17 @@ class Checkpoints:
 
     @property
     def partial(self) -> Path:
-        """Where a checkpoint is made that is not complete yet."""
+        """The folder in which a checkpoint is made until it is complete."""
         return self._folder / _PARTIAL
 
     def latest(self) -> Path | None:
-        """The folder of the checkpoint to go on from, if there is one."""
+        """Return the folder of the checkpoint to go on from, if there is one."""
         return max(self._folder.glob("step-*"), key=_step, default=None)
 
     def complete(self, made: Path, step: int) -> None:
-        """Take the folder `made` as the checkpoint after so many optimiser steps."""
+        """Take the folder `made` as the checkpoint after `step` optimiser steps."""
         before = list(self._folder.glob("step-*"))
-        for file in made.iterdir():  # what is not on the disk is lost with the node
+        for file in made.iterdir():  # if the node fails, only what is on the disk remains
             with open(file, "rb") as opened:
                 os.fsync(opened.fileno())
         made.rename(self._folder / f"step-{step}")
@@ -86,7 +86,7 @@ class Checkpoints:
             shutil.rmtree(folder)
 
     def remove(self) -> None:
-        """All of them: the run has ended."""
+        """Remove all checkpoints, at the end of the run."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
@@ -95,8 +95,9 @@ def _step(folder: Path) -> int:
 
 
 def run_identity(model: Path, tasks: Sequence[Task], settings: TrainSettings) -> dict[str, str]:
-    """What two runs must have in common for one to go on where the other stopped: checksums of
-    settings, tasks, model files and the code that this process has loaded."""
+    """Return what two runs must have in common for one to go on where the other stopped: the
+    settings, and checksums of the tasks, the model's files and the code that this process has
+    loaded."""
     texts = [task.model_dump_json() for task in tasks]
     code = {
         Path(module.__file__)
@@ -117,8 +118,8 @@ def _checksum(paths: Iterator[Path] | set[Path]) -> str:
 
 
 class StopRequest:
-    """Set by the signals with which a cluster announces that a job is about to be ended: SIGTERM
-    (preemption, time limit) and SIGUSR1 (`sbatch --signal`). A second one has no more effect."""
+    """Becomes true when a cluster announces with a signal that it will end the job: SIGTERM (for a
+    preemption or the time limit) or SIGUSR1 (`sbatch --signal`). Further signals have no effect."""
 
     SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 

@@ -1,9 +1,9 @@
-"""Group-relative policy optimisation with LoRA, by TRL's GRPOTrainer.
+"""Trains policies by group-relative policy optimisation with LoRA, using TRL's GRPOTrainer.
 
 GRPO (Shao et al. 2024, arXiv 2402.03300) and GSPO (Zheng et al. 2025, arXiv 2507.18071) are two
-settings of it: GSPO takes the importance ratio over the whole sequence and clips far closer to 1.
-With a single optimiser step per generation the ratio is 1 and the two coincide, so a comparison
-needs `optimizer_steps_per_generation` above 1.
+settings of this trainer: GSPO takes the importance ratio over the whole sequence and clips it far
+closer to 1. With a single optimiser step per generation the ratio is 1 and both are the same, so a
+comparison needs `optimizer_steps_per_generation` above 1.
 """
 
 import math
@@ -46,18 +46,18 @@ def train(
     checkpoints: Checkpoints | None = None,
     stop: StopRequest | None = None,
 ) -> None:
-    """Train one cell: `out` gets the adapter and the resolved settings (`cell.json`), `log` a
-    `TrainingStep` per optimiser step, `rollouts` a sample of the completions, `times` a
-    `TrainingStepTimes` per optimiser step.
+    """Train one cell. The adapter and the resolved settings (`cell.json`) are written to `out`, a
+    `TrainingStep` for each optimiser step to `log`, a sample of the completions to `rollouts`, and
+    a `TrainingStepTimes` for each optimiser step to `times`.
 
-    On the CPU equal arguments give all of these bit for bit, but for `times`. With `checkpoints`
-    the run goes on from the latest one, makes new ones, and removes them at its end, and so too
-    where it was interrupted. On `stop` it makes one after the optimiser step that it is in, and
-    ends.
+    On the CPU, equal arguments give the same bytes, except in `times`. This also holds for a run
+    that was interrupted. With `checkpoints` the run goes on from the latest one, makes new ones,
+    and removes them at its end. On `stop` it makes a checkpoint after the current optimiser step
+    and ends.
 
     Raises:
         RlvfError: there are fewer tasks than one generation needs; a prompt does not fit the
-            model; it was stopped; or from loading and writing.
+            model; the run was stopped; or something cannot be loaded or written.
     """
     training = settings.training
     prompts = training.generation_batch_size // training.group_size
@@ -121,13 +121,15 @@ def train(
         checkpoints.remove()
 
 
-# In a checkpoint, beside what transformers puts there: the logs so far, and what TRL leaves out.
+# A checkpoint has these files in addition to those of transformers: the logs so far, and the state
+# that TRL leaves out.
 _LOG, _ROLLOUTS, _TIMES = "train.jsonl", "rollouts.jsonl", "train-times.jsonl"
 _GENERATION = "generation.pt"
 
 
 def _trainer_arguments(settings: TrainSettings, folder: Path) -> GRPOConfig:
-    """Everything that a default of TRL would otherwise decide is stated here."""
+    """Return the trainer's arguments. All that the defaults of TRL would otherwise decide is stated
+    here."""
     training, algorithm = settings.training, settings.algorithm
     return GRPOConfig(
         output_dir=str(folder),
@@ -171,7 +173,8 @@ def _trainer_arguments(settings: TrainSettings, folder: Path) -> GRPOConfig:
 
 
 class _Scorer:
-    """The reward functions that TRL calls: one verification, read by each component."""
+    """Provides the reward functions that TRL calls. Each completion is verified once, and each
+    component reads its reward from that verification."""
 
     def __init__(
         self,
@@ -206,7 +209,7 @@ class _Scorer:
         self._rollouts.flush()
 
     def column(self, component: str) -> Callable[..., list[float | None]]:
-        """The reward function of one component; TRL logs it under the function's name."""
+        """Return the reward function of one component, whose name TRL uses in its logs."""
 
         def reward(**_: object) -> list[float | None]:
             return [rewards[component] for rewards in self._rewards]
@@ -216,11 +219,11 @@ class _Scorer:
 
 
 class _Trainer(GRPOTrainer):
-    """GRPOTrainer that has each generation scored once, times its parts, and whose checkpoints
-    hold all that the rest of a run depends on.
+    """A GRPOTrainer that scores each generation once, measures the time of its parts, and makes
+    checkpoints that contain everything on which the rest of a run depends.
 
-    TRL leaves out the generation that the optimiser steps are taken on, how many of them were
-    taken, and how often its sampler has shuffled the tasks.
+    TRL's own checkpoints lack the generation on which optimiser steps are taken, the number of
+    steps taken on it, and how often the sampler has shuffled the tasks.
     """
 
     def __init__(self, *args, scorer: _Scorer, **kwargs):
@@ -232,7 +235,7 @@ class _Trainer(GRPOTrainer):
     def keep_checkpoints(
         self, checkpoints: Checkpoints, files: dict[str, IO[str]], latest: Path | None
     ) -> None:
-        """Have checkpoints kept, with copies of the files written so far; go on from `latest`."""
+        """Keep checkpoints with copies of the files written so far, and go on from `latest`."""
         self._checkpoints, self._files = checkpoints, files
         if latest:
             state = torch.load(latest / _GENERATION, map_location=self.args.device)
@@ -274,7 +277,8 @@ class _Trainer(GRPOTrainer):
 
 
 class _Timer:
-    """Adds the seconds spent inside to the trainer's metrics of this step."""
+    """Measures the seconds spent in a `with` block and adds them to the trainer's metrics of this
+    step."""
 
     def __init__(self, trainer: GRPOTrainer, name: str):
         self._seconds = trainer._metrics["train"][name]
@@ -287,7 +291,7 @@ class _Timer:
 
 
 class _CheckpointRhythm(TrainerCallback):
-    """Asks for a checkpoint after every so many generations, and for the last one on a stop."""
+    """Asks for a checkpoint after every `every` generations, and for a last one on a stop."""
 
     def __init__(self, settings: TrainSettings, every: int, stop: StopRequest | None):
         self._steps = every * settings.training.optimizer_steps_per_generation
@@ -300,7 +304,7 @@ class _CheckpointRhythm(TrainerCallback):
 
 
 class _StepLog(TrainerCallback):
-    """Writes a `TrainingStep` and its times per optimiser step and tells how far training is."""
+    """Writes a `TrainingStep` and its times for each optimiser step and reports the progress."""
 
     def __init__(self, settings: TrainSettings, log: IO[str], times: IO[str]):
         self._settings, self._log, self._times = settings, log, times
@@ -311,7 +315,7 @@ class _StepLog(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if "grad_norm" not in logs:
-            return  # the summary at the end of training
+            return  # this is the summary at the end of the training
         if not math.isfinite(float(logs["loss"])) or not math.isfinite(float(logs["grad_norm"])):
             raise RlvfError(
                 f"loss and gradient are no longer finite numbers in optimiser step "

@@ -1,9 +1,9 @@
-"""One page on which people read a study's completions: records in, one HTML file out.
+"""Writes the page on which people read a study's completions. It is a single HTML file.
 
-The page is complete in itself: its style, its script and its data stand in it, and a content
-security policy, given with their checksums, keeps the browser from running or fetching anything
-else. All text comes from models and is shown as text, never read as HTML: the data are compressed
-and in base64, and the script only ever makes text nodes of them.
+The page contains its style, its script and its data. A content security policy with their checksums
+keeps the browser from running or fetching anything else. Texts of models are only ever shown as
+text and never read as HTML: the data are compressed and encoded in base64, and the script makes
+nothing but text nodes of them.
 """
 
 import base64
@@ -25,13 +25,13 @@ _FOLDER = Path(__file__).parent
 
 
 def write_explorer(tasks: list[Task], decoded: Iterable[Decoded], scale: Scale, out: Path) -> None:
-    """Write the page of all these completions, the same for any order of `decoded`.
+    """Write the page of all these completions, which is the same for any order of `decoded`.
 
     Raises:
-        RlvfError: as `collect`, or `out` cannot be written.
+        RlvfError: see `collect`; or `out` cannot be written.
     """
     data = collect(tasks, decoded)
-    # Without a time stamp: equal inputs give an identical page.
+    # There is no time stamp, so that equal inputs give an identical page.
     packed = gzip.compress(json.dumps(data, separators=(",", ":")).encode(), mtime=0)
     style, script = (
         (_FOLDER / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
@@ -54,5 +54,5 @@ def write_explorer(tasks: list[Task], decoded: Iterable[Decoded], scale: Scale, 
 
 
 def _source(text: str) -> str:
-    """An inline element as a content security policy names it."""
+    """Return the name that a content security policy uses for an inline element of this text."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

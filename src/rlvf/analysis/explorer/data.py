@@ -1,9 +1,10 @@
-"""What the explorer's page holds: each completion and what was found out about it, compactly.
+"""Collects the data of the explorer's page: each completion and what was found out about it.
 
-Completions of small models repeat each other, and so does what is found out about them. So each
-distinct value stands once in a table, and a record, which is one completion, is a number in each
-table. The records lie by columns and in the order in which they are listed: by task, then by slot.
-A slot is what completions of different tasks have in common: model, policy, seed, decoding, number.
+Completions of small models are often equal, and so is what is found out about them. To save space,
+each distinct value is stored once in a table, and a record, which is one completion, refers to an
+entry of each table by its number. These numbers are stored in a column for each table. Records are
+in the order in which they are listed: by task, then by slot. A slot is what completions of
+different tasks have in common: the model, policy, seed, decoding and number of the sample.
 """
 
 from collections.abc import Iterable
@@ -22,9 +23,9 @@ from rlvf.progress import Progress
 from rlvf.prompts import show_test
 from rlvf.records import Completion, Execution, LintReport, Sample, Task
 
-# Longer code is nothing that anybody would read; it is shown without colours.
+# Code of more characters is shown without colours, since nobody would read it.
 _MAX_HIGHLIGHTED = 20_000
-# How the page names kinds of tokens (page.css); the first that fits counts.
+# The page's names of kinds of tokens (page.css). The first kind that fits a token is used.
 _KINDS = {
     Token.Keyword: "k",
     Token.Operator.Word: "k",
@@ -43,7 +44,8 @@ _LEXER = PythonLexer()
 
 @dataclass(frozen=True)
 class Decoded:
-    """One decoding of one cell; the four lists are of the same completions in the same order."""
+    """One decoding of one cell. The four lists belong to the same completions, in the same
+    order."""
 
     completions: list[Completion]
     executions: list[Execution]
@@ -60,7 +62,7 @@ class _Slot(NamedTuple):
 
 
 class _Record(NamedTuple):
-    """Each field a column, and a table of the page: see `collect`."""
+    """A completion. Each field is a column and a table of the page; `collect` describes them."""
 
     slot: _Slot
     code: str | None
@@ -73,10 +75,10 @@ class _Record(NamedTuple):
 
 
 def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
-    """The page's data, ready for JSON and the same for any order of `decoded`.
+    """Return the page's data for JSON, which are the same for any order of `decoded`.
 
-    `tasks`, in their order; `tables`, and by the same names `columns`, of which `task` has numbers
-    of tasks. The tables' entries:
+    They have `tasks`, in their order, `tables`, and `columns` with the same names; a further column
+    `task` has the numbers of the tasks. These are the entries of the tables:
 
     | table | an entry |
     |---|---|
@@ -89,11 +91,12 @@ def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
     | `length` | tokens, and why generation ended; null for controls |
     | `hacks` | the names of the reward hacks that were recognised |
 
-    `marks` goes with the table `code`: runs of tokens, each with its kind and its length in UTF-16.
+    `marks` has an entry for each entry of the table `code`: runs of tokens, each with its kind and
+    its length in UTF-16.
 
     Raises:
-        RlvfError: there are no completions, files do not belong together, completions are of
-            several studies or of other tasks, or some are given twice.
+        RlvfError: there are no completions, files do not belong together, completions belong to
+            several studies or to other tasks, or some are given twice.
     """
     places = {task.task_id: place for place, task in enumerate(tasks)}
     records: dict[tuple[int, _Slot], _Record] = {}
@@ -123,7 +126,8 @@ def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
     slots = sorted({slot for _, slot in records}, key=_slot_key)
     rank = {slot: number for number, slot in enumerate(slots)}
     order = sorted(records, key=lambda key: (key[0], rank[key[1]]))
-    # Numbered in the order of the records: like texts lie side by side, which compresses well.
+    # Values are numbered in the order of the records, so that similar texts are side by side, which
+    # compresses well.
     tables: dict[str, dict[Any, int]] = {name: {} for name in _Record._fields}
     tables["slot"] = rank
     columns: dict[str, list[int]] = {name: [] for name in _Record._fields}
@@ -181,8 +185,8 @@ def _record(
 
 
 def _marks(code: str) -> str:
-    """`k3.1f4` for `def name`: a keyword, a blank, a function's name. Neighbours of one kind are
-    one run."""
+    """Return the kinds and lengths of a code's tokens: `k3.1f4` for `def name`, which has a
+    keyword, a blank and a function's name. Neighbours of the same kind are joined."""
     if len(code) > _MAX_HIGHLIGHTED:
         return f"{_PLAIN}{_utf16_length(code)}"
     runs: list[list] = []
@@ -201,5 +205,5 @@ def _kind(token: tuple[str, ...]) -> str:
 
 
 def _utf16_length(text: str) -> int:
-    """As JavaScript counts."""
+    """Return the length of a text as JavaScript counts it."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

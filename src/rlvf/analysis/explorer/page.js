@@ -1,21 +1,22 @@
 "use strict";
 
-// Shows the data that stand in the page (see data.py). The view is what the address holds after its
-// "#": filters, search, task, columns. Text of models becomes text nodes, and nothing else.
+// This script shows the data that are stored in the page (see data.py). The part of the address
+// after its "#" stores the view: filters, search, task and columns. Text of models is only ever put
+// into text nodes.
 
 const view = {
   query: "",
-  chosen: {}, // by facet: a set of numbers of values; none means all
+  chosen: {}, // for each facet, the set of the chosen values' numbers; an empty set means all
   task: 0,
-  shown: [], // slots side by side, in their order
-  active: -1, // the one of them that the list moves
+  shown: [], // the slots that are shown side by side, in their order
+  active: -1, // the slot among them that changes when the list is used
 };
 const GLYPHS = {
   passed: "✓", wrong_answer: "✗", syntax_error: "S", runtime_error: "R", timeout: "T",
   out_of_memory: "M", crashed: "C", blocked: "B", no_code: "–", infrastructure_error: "?",
 };
 const NONE = "none";
-const ROW_HEIGHT = 48; // as in page.css
+const ROW_HEIGHT = 48; // must be equal to the height in page.css
 const VALUES_SHOWN = 8;
 const SEARCH_DELAY = 80; // milliseconds after the last key
 const THEMES = ["auto", "light", "dark"];
@@ -26,11 +27,11 @@ const number = new Intl.NumberFormat("en").format;
 const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 let tasks, tables, columns, marks, facets;
-let size = 0; // records
+let size = 0; // the number of records
 let severalSeeds = false;
-let recordAt; // by task * slots + slot
+let recordAt; // the record at task * (number of slots) + slot
 let rows = []; // the records that filters and search leave, in order
-let taskRows = []; // their tasks, each once
+let taskRows = []; // the tasks of these records, each once
 let haystacks = null;
 let overviewOpen = innerWidth > 700;
 
@@ -73,7 +74,7 @@ async function unpack(base64) {
 
 // ---------------------------------------------------------------- elements
 
-// An element with properties and children; strings become text nodes.
+// Makes an element with properties and children; strings become text nodes.
 function el(tag, properties, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties ?? {})) {
@@ -86,7 +87,8 @@ function el(tag, properties, ...children) {
   return element;
 }
 
-// Text of a model: what cannot be seen, or would turn other text around, is shown by its number.
+// Returns the nodes that show a model's text. Characters that cannot be seen, or that would turn
+// other text around, are shown by their numbers.
 function visible(text) {
   const parts = text.split(/((?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}])/u);
   return parts.map((part, i) => {
@@ -101,7 +103,7 @@ const glyph = (verdict) => el("b", { ariaHidden: "true" }, GLYPHS[verdict] ?? "�
 const mark = (verdict, name = words(verdict)) =>
   el("span", { className: `mark ${verdict}`, title: name, role: "img", ariaLabel: name }, glyph(verdict));
 
-// Seeds are named where a policy has several.
+// Seeds are named only if a policy has several.
 const seedName = (seed) => severalSeeds ? ` · seed ${seed}` : "";
 
 function slotName(slot) {
@@ -127,8 +129,8 @@ function makeFacets() {
   ];
 }
 
-// `texts`: the values of each entry of the column's table. Values are listed in the order in which
-// they occur, or the commonest first.
+// Makes a facet. `texts` has the values of each entry of the column's table. Values are listed in
+// the order in which they occur or, by count, with the commonest first.
 function facet(name, label, column, texts, byCount = false) {
   const totals = new Map();
   for (const list of texts) for (const text of list) totals.set(text, 0);
@@ -144,7 +146,8 @@ function facet(name, label, column, texts, byCount = false) {
   };
 }
 
-// Sets `rows`; counts each facet's values among the records that all else leaves.
+// Sets `rows`, and counts each facet's values among the records that the search and all other
+// facets leave.
 function filter() {
   const found = search(view.query);
   const passes = facets.map(({ name, members }) => {
@@ -169,8 +172,8 @@ function filter() {
 const terms = (query) =>
   (query.toLowerCase().match(/"[^"]+"?|[^\s"]+/g) ?? []).map((term) => term.replaceAll('"', ""));
 
-// Whether a record has all terms, each in its task, completion or message; null: no terms.
-// A text that many records share is looked through once.
+// Returns a function that says whether a record has all terms, each in its task, completion or
+// message, or null if there are no terms. A text that many records share is searched only once.
 function search(query) {
   const wanted = terms(query);
   if (!wanted.length) return null;
@@ -235,7 +238,7 @@ function clearFilters() {
   update();
 }
 
-// After another filter or search.
+// Shows the page anew after the filters or the search have changed.
 function update() {
   filter();
   showFilters();
@@ -250,7 +253,7 @@ function update() {
 
 const currentRecord = () => recordAt.get(view.task * tables.slot.length + view.active) ?? -1;
 
-// The place of a record in the list, or where it would stand.
+// Returns the place of a record in the list, or the place where it would be.
 function placeOf(record) {
   let low = 0, high = rows.length;
   while (low < high) {
@@ -261,7 +264,7 @@ function placeOf(record) {
   return low;
 }
 
-// Only the rows that can be seen are there.
+// Draws only the rows that can be seen, since there may be very many.
 function drawList() {
   const list = $("list");
   const first = Math.max(0, Math.floor(list.scrollTop / ROW_HEIGHT) - 5);
@@ -313,7 +316,8 @@ const firstOfTask = () => Math.max(0, columns.task.indexOf(view.task));
 
 // ---------------------------------------------------------------- what is shown
 
-// A completion in place of the active column, unless a column has its slot; or beside the others.
+// Shows a completion in place of the active column, or beside the others. If a column already has
+// the completion's slot, that column becomes the active one.
 function show(record, beside = false) {
   const slot = columns.slot[record];
   if (!view.shown.includes(slot)) {
@@ -338,7 +342,7 @@ function closeColumn(slot) {
   showSlots(left, slot === view.active ? left[Math.min(at, left.length - 1)] : view.active);
 }
 
-// After another task or other columns.
+// Shows the page anew after the task or the columns have changed.
 function showView() {
   scrollToCurrent();
   drawList();
@@ -367,8 +371,8 @@ function moveTask(step) {
   $("detail").scrollTop = 0;
 }
 
-// Slots of the same model, decoding and number as `slot`, one for each policy: of the same seed, or
-// of the first that there is.
+// Returns slots of the same model, decoding and number as `slot`, one for each policy. They have
+// the same seed or, if a policy lacks it, the first seed that it has.
 function policiesBeside(slot) {
   const [model, , seed, decoding, sample] = tables.slot[slot];
   const found = new Map();
@@ -409,13 +413,14 @@ function drawDetail() {
       task.setup ? el("pre", {}, visible(task.setup)) : null,
       drawCode(task.reference, [])),
     el("div", { className: "columns" }, view.shown.map(drawColumn)));
-  // Whoever is at a square or at a column's button stays there.
+  // The focus stays at the same square or the same button of a column.
   if (focused) document.querySelector(`[data-keep="${focused}"]`)?.focus({ preventScroll: true });
   activate(view.active);
   highlightFound();
 }
 
-// The task's completions as squares: a table for each model, a row for each policy and seed.
+// Draws the task's completions as squares, in a table for each model with a row for each policy and
+// seed.
 function drawOverview() {
   const byModel = new Map();
   let total = 0, passed = 0;
@@ -538,7 +543,7 @@ function drawTests(tests, results) {
   }));
 }
 
-// Lines with colours, and under each its findings.
+// Draws the lines of code with colours, and the findings of a line below it.
 function drawCode(entry, findings) {
   const lines = codeLines(tables.code[entry], marks[entry]);
   const block = el("pre", {});
@@ -566,7 +571,7 @@ function codeLines(code, runs) {
   return lines;
 }
 
-// Which column the list moves.
+// Makes a slot's column the active one, which changes when the list is used.
 function activate(slot) {
   const changed = slot !== view.active;
   view.active = slot;
@@ -585,7 +590,7 @@ function activateNeighbour(step) {
   document.querySelector(".column.active").scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
-// Marks what the search found in the text that is shown, without touching it.
+// Highlights what the search found in the text that is shown, without changing the text.
 function highlightFound() {
   if (!globalThis.Highlight) return;
   CSS.highlights.delete("found");
@@ -632,10 +637,11 @@ function writeAddress() {
   if (view.active !== view.shown[0]) pairs.push(["active", slotPath(view.active)]);
   try {
     history.replaceState(null, "", `#${addressOf(pairs)}`);
-  } catch { /* Where the page is embedded, it may have no address of its own. */ }
+  } catch { /* An embedded page may have no address of its own. */ }
 }
 
-// What the address does not name is as it is at first; what it names wrongly is left out.
+// Sets the view from the address. What the address does not name keeps its first value, and what it
+// names wrongly is ignored.
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   view.query = $("query").value = given.get("q") ?? "";
@@ -671,7 +677,7 @@ function showTheme(theme) {
 function nextTheme() {
   const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
   showTheme(next);
-  try { localStorage.setItem("theme", next); } catch { /* It lasts as long as the page. */ }
+  try { localStorage.setItem("theme", next); } catch { /* The theme then lasts only as long as the page is open. */ }
 }
 
 // ---------------------------------------------------------------- events
@@ -705,7 +711,7 @@ function listen() {
   addEventListener("keydown", onKey);
 }
 
-// In a narrow window the filters lie over the list.
+// Opens or closes the filters, which cover the list in a narrow window.
 function openFilters(open) {
   open &&= $("filters-toggle").checkVisibility();
   document.body.classList.toggle("filtering", open);

@@ -1,7 +1,7 @@
-"""The study's figures, as PDF for the paper and PNG for the report.
+"""Draws the study's figures, as PDF for the paper and as PNG for the report.
 
-`style` says how they look, `training` draws what the training logs have, `evaluation` what the
-samples have.
+`style` defines how they look, `training` draws figures from the training logs and `evaluation`
+figures from the samples.
 """
 
 from collections.abc import Sequence
@@ -34,11 +34,11 @@ def write_figures(
 
     Args:
         samples: from `rlvf.analysis.summary.load_samples`.
-        steps: the training logs; without them the figures of training say that there are none.
+        steps: the training logs. If there are none, the figures of training say so.
 
-    Figures of the evaluation show the main decoding (see `rlvf.analysis.summary`); lines and bars
-    are means over seeds, bands their range, error bars 95 % intervals. Equal content
-    in, byte-identical files out.
+    Figures of the evaluation show the main decoding (see `rlvf.analysis.summary`). Lines and bars
+    are means over seeds, bands are their range, and error bars are 95 % intervals. Arguments of
+    equal content give byte-identical files.
     """
     summary = summarise(samples)
     cells = main_cells(summary)

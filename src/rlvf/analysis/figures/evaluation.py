@@ -1,4 +1,4 @@
-"""Figures of the evaluation: a panel for each model, the controls in each of them."""
+"""Draws the figures of the evaluation. Each has a panel for each model."""
 
 import math
 from collections.abc import Hashable
@@ -33,7 +33,8 @@ from rlvf.analysis.summary import commonest, main_decoding, members
 from rlvf.config import CONTROLS, NO_MODEL
 from rlvf.records import SEVERITIES
 
-# Of a part of a stacked bar: colour, hatch, the hatch's colour. Plain parts differ in lightness.
+# A part of a stacked bar has a colour, a hatch and the hatch's colour. Parts without a hatch differ
+# in lightness.
 _Part = tuple[str, str, str]
 _SEVERITY_PARTS: dict[str, _Part] = {
     "error": (VERMILLION, "", "white"),
@@ -50,7 +51,7 @@ _VERDICT_PARTS: dict[str, _Part] = {
     "crashed": ("#8C6D1F", "++++", "white"),
     "blocked": (GREY, "oooo", BLACK),
 }
-# Runtime errors are divided by type, in shades of one colour; the rest of them is the last shade.
+# Runtime errors are divided by type, in shades of one colour. All further types share the last one.
 _RUNTIME_PARTS: tuple[_Part, ...] = (
     (BLUE, "....", "white"),
     (SKY, "", "white"),
@@ -59,12 +60,12 @@ _RUNTIME_PARTS: tuple[_Part, ...] = (
 _OTHER_RUNTIME_PART: _Part = ("#D9EEFB", "", "white")
 
 _RULES_SHOWN = 12
-# In points: of the largest change of a rule.
+# The dot for the largest change of a rule has this diameter, in points.
 _LARGEST_DOT = 10.0
 
 
 def pass_at_1(cells: pd.DataFrame, look: Look) -> Figure:
-    """A bar for each trained policy, grouped by reward; base is a line."""
+    """Draw a bar for each trained policy, grouped by reward, and a line for base."""
     models = [model for model in cells["model"].unique() if model != NO_MODEL]
     if not models:
         return nothing("only controls were evaluated")
@@ -96,17 +97,17 @@ def pass_at_1(cells: pd.DataFrame, look: Look) -> Figure:
 
 
 def tradeoff(cells: pd.DataFrame, look: Look) -> Figure:
-    """A point for each policy: pass@1 against Ruff findings."""
+    """Draw pass@1 against Ruff findings, with a point for each policy."""
     models = [model for model in cells["model"].unique() if model != NO_MODEL] or [NO_MODEL]
     figure, axes = model_panels(models, PANEL_HEIGHT + 0.4)
     for ax, model in zip(axes, models, strict=True):
-        # A control belongs beside every model.
+        # The controls, which have no model, are shown in every panel.
         for row in cells[cells["model"].isin([model, NO_MODEL])].to_dict("records"):
             x, y = row["findings"], row["pass@1"]
             style = _point(row["policy"], look)
             errors = _error(row, "pass@1"), _error(row, "findings")
             ax.errorbar(x, y, *errors, fmt="none", ecolor=style["color"], elinewidth=0.7)
-            # Nothing is clipped: the controls lie on the axes.
+            # Points are not clipped, since those of the controls lie on the axes.
             ax.plot(x, y, **style, clip_on=False, zorder=3)
         ax.set_xlabel("Ruff findings per completion")
         ax.set_xlim(left=0)
@@ -139,8 +140,8 @@ def _share_axis(ax: Axes) -> None:
 
 
 def _error(row: pd.Series | dict[Hashable, Any], metric: str) -> list[list[float]] | None:
-    """What error bars show, here and nowhere else: the 95 % interval, as distances below and above.
-    None where there is no interval."""
+    """Return the 95 % interval, which all error bars show, as distances below and above the value,
+    or None if there is no interval."""
     value, low, high = (row[f"{metric}{suffix}"] for suffix in ("", "_low", "_high"))
     if math.isnan(value) or math.isnan(low):
         return None
@@ -151,7 +152,7 @@ def _error(row: pd.Series | dict[Hashable, Any], metric: str) -> list[list[float
 
 
 def errors(cells: pd.DataFrame) -> Figure:
-    """Shares of completions by verdict, runtime errors by type."""
+    """Draw the shares of completions by verdict, with runtime errors divided by type."""
     shares = {name: cells[f"outcome.{name}"] for name in members(cells, "outcome")}
     shares = {name: share for name, share in shares.items() if (share > 0).any()}
     types = sorted(
@@ -171,13 +172,13 @@ def errors(cells: pd.DataFrame) -> Figure:
 
 
 def severity(cells: pd.DataFrame) -> Figure:
-    """Ruff findings per completion by severity."""
+    """Draw Ruff findings per completion by severity."""
     parts = {name: (cells[f"findings.{name}"], _SEVERITY_PARTS[name]) for name in SEVERITIES}
     return _stacked(cells, parts, f"Ruff findings per completion, {main_decoding(cells)}")
 
 
 def _stacked(cells: pd.DataFrame, parts: dict[str, tuple[pd.Series, _Part]], label: str) -> Figure:
-    """A horizontal bar for each policy."""
+    """Draw a stacked horizontal bar for each policy."""
     models = [model for model in cells["model"].unique() if model != NO_MODEL] or [NO_MODEL]
     policies = sorted(cells["policy"].unique(), key=policy_key, reverse=True)
     handles = [
@@ -203,7 +204,8 @@ def _stacked(cells: pd.DataFrame, parts: dict[str, tuple[pd.Series, _Part]], lab
 
 
 def _part_label(name: str) -> str:
-    """Error types are named by untrusted code: no mathematics, and not too long."""
+    """Return a part's label. Untrusted code chooses the names of error types, so they are
+    shortened, and matplotlib is kept from reading them as formulas."""
     verdict, colon, error_type = name.partition(":")
     return error_type.replace("$", r"\$")[:24] if colon else words(verdict)
 
@@ -212,8 +214,8 @@ def _part_label(name: str) -> str:
 
 
 def rules(cells: pd.DataFrame) -> Figure:
-    """The commonest Ruff rules: findings of base, and a dot for what each trained policy changed.
-    The dot's area is the change, its filling the direction."""
+    """Draw the commonest Ruff rules, with the findings of base and a dot for the change that each
+    trained policy made. The dot's area shows how large the change is, its filling the direction."""
     with_base = cells[cells["policy"] == "base"].set_index("model")
     trained = cells[cells["policy"].map(is_trained) & cells["model"].isin(with_base.index)]
     codes = commonest(cells, "rule", _RULES_SHOWN)
@@ -256,7 +258,7 @@ def rules(cells: pd.DataFrame) -> Figure:
 
 
 def _dot(change: float, largest: float) -> dict[str, Any]:
-    """Fewer findings are a filled dot, more of them a ring."""
+    """Return the style of a dot: it is filled for fewer findings and a ring for more."""
     size = _LARGEST_DOT * math.sqrt(abs(change) / largest) if largest else 0.0
     colour = BLUE if change < 0 else VERMILLION
     filling = "full" if change < 0 else "none"

@@ -1,9 +1,9 @@
-"""How figures look.
+"""Defines how figures look.
 
-A reward keeps its colour and marker, an algorithm its line style, filling and hatch, in every
-figure. Colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; what
-they tell, markers, hatches or places tell as well, for print in grey. Figures have the size at
-which the paper sets them, so that no text in it is smaller than 6.5 points.
+A reward has the same colour and marker in every figure, and an algorithm the same line style,
+filling and hatch. The colours are those of Okabe and Ito (2008), which colour-blind readers can
+tell apart. Markers, hatches or places repeat what colours tell, for prints in grey. Figures have
+the size at which the paper shows them, so that none of their texts is smaller than 6.5 points.
 """
 
 import io
@@ -26,7 +26,7 @@ from matplotlib.patches import Patch
 from rlvf.analysis.labels import SCALE_NOTES, Scale, model_label
 from rlvf.files import atomic_writer
 
-# In inches: 85 % of the text of an A4 page, and a column of one.
+# These are 85 % of the width of an A4 page's text, and the width of a column, in inches.
 TEXT_WIDTH = 5.9
 COLUMN_WIDTH = 3.3
 PANEL_HEIGHT = 1.7
@@ -68,7 +68,7 @@ _STYLE = {
 
 
 def styled() -> AbstractContextManager:
-    """Where this is entered, figures are drawn in the style."""
+    """Return a context manager within which figures are drawn in this style."""
     return plt.rc_context(_STYLE)
 
 
@@ -79,12 +79,12 @@ class Look:
         self.algorithms, self.rewards = algorithms, rewards
 
     def reward(self, name: str) -> dict[str, Any]:
-        """Of lines and points."""
+        """Return the look of a reward's lines and points."""
         place = self._place(self.rewards, name)
         return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
 
     def algorithm(self, name: str) -> dict[str, Any]:
-        """Of lines and points."""
+        """Return the look of an algorithm's lines and points."""
         place = self._place(self.algorithms, name)
         return {
             "linestyle": _LINE_STYLES[place % len(_LINE_STYLES)],
@@ -93,14 +93,14 @@ class Look:
         }
 
     def bar(self, algorithm: str, reward: str | None = None) -> dict[str, Any]:
-        """Of bars; grey where they are of no reward in particular."""
+        """Return the look of a bar, which is grey if it is not for a particular reward."""
         colour = GREY if reward is None else self.reward(reward)["color"]
         hatch = _HATCHES[self._place(self.algorithms, algorithm) % len(_HATCHES)]
         return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
 
     @staticmethod
     def _place(names: list[str], name: str) -> int:
-        # A run that was trained and not evaluated yet takes the next free look.
+        # A policy that was trained but is not evaluated yet gets the next free look.
         return names.index(name) if name in names else len(names)
 
 
@@ -108,7 +108,8 @@ class Look:
 
 
 def model_panels(models: list[str], height: float) -> tuple[Figure, Sequence[Axes]]:
-    """A panel for each model on common axes: one fits a column, more take the text's width."""
+    """Make a panel for each model, with common axes. A single panel is as wide as a column, several
+    are as wide as the text."""
     figure, axes = plt.subplots(
         *(1, len(models)),
         figsize=(panels_width(len(models)), height),
@@ -126,12 +127,12 @@ def panels_width(panels: int) -> float:
 
 
 def legend(figure: Figure, handles: list[Line2D | Patch]) -> None:
-    """One legend above the panels, in as many rows as the width asks for, by which the figure
-    grows."""
+    """Add a legend above the panels, in as many rows as its width needs; the figure grows by their
+    height."""
     if not handles:
         return
     longest = max(len(str(handle.get_label())) for handle in handles)
-    # In inches, at 7 points: of a character, and of a handle with its gaps.
+    # At 7 points a character is about 0.055 inches wide, and a handle with its gaps 0.5 inches.
     room = int(figure.get_figwidth() / (0.055 * longest + 0.5))
     rows = math.ceil(len(handles) / max(room, 1))
     columns = math.ceil(len(handles) / rows)
@@ -140,7 +141,7 @@ def legend(figure: Figure, handles: list[Line2D | Patch]) -> None:
 
 
 def nothing(text: str) -> Figure:
-    """A figure that says why it is empty."""
+    """Make a figure that says why it is empty."""
     figure = plt.figure(figsize=(COLUMN_WIDTH, 1.0))
     figure.text(0.5, 0.6, text, ha="center", va="center")
     return figure
@@ -150,7 +151,7 @@ def nothing(text: str) -> Figure:
 
 
 def save(figure: Figure, out_dir: Path, name: str, scale: Scale) -> None:
-    """Write NAME.pdf and NAME.png, at mini scale with a note, and forget the figure."""
+    """Write NAME.pdf and NAME.png, with a note at mini scale, and close the figure."""
     if scale == "mini":
         _note(figure, SCALE_NOTES[scale])
     # Dates and versions in the files would make equal figures differ.
@@ -165,7 +166,7 @@ def save(figure: Figure, out_dir: Path, name: str, scale: Scale) -> None:
 
 
 def _note(figure: Figure, text: str) -> None:
-    """A footnote below everything else."""
+    """Add a footnote below everything else."""
     width, height = figure.get_size_inches()
     room = 0.16 if width > COLUMN_WIDTH else 0.27
     figure.set_size_inches(width, height + room)

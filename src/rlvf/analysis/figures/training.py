@@ -1,6 +1,7 @@
-"""Figures over training: a line for each policy, the mean over its seeds, in a band of their range.
+"""Draws figures of the training. Each policy has a line, the mean over its seeds, in a band that
+shows their range.
 
-Long runs are noisy from one generation to the next; their lines are running means.
+Since the values of long runs change much from one generation to the next, lines are running means.
 """
 
 from collections.abc import Sequence
@@ -25,12 +26,12 @@ from rlvf.analysis.figures.style import (
 from rlvf.analysis.labels import policy_key, reward_key, split_policy
 from rlvf.records import TrainingStep
 
-# A running mean is over this share of a run.
+# A running mean is taken over this share of a run.
 _SMOOTHED_SHARE = 1 / 20
 
 
 def per_generation(steps: Sequence[TrainingStep]) -> pd.DataFrame:
-    """Mean of each quantity over the optimiser steps of a generation that have it."""
+    """Return the mean of each quantity over those optimiser steps of a generation that have it."""
     rows = [
         {
             "model": step.model,
@@ -56,7 +57,7 @@ def per_generation(steps: Sequence[TrainingStep]) -> pd.DataFrame:
 
 
 def learning_curves(log: pd.DataFrame, look: Look) -> Figure:
-    """Mean reward by component: a row for each model, a column for each reward."""
+    """Draw the mean reward by component, with a row for each model and a column for each reward."""
     if log.empty:
         return nothing("no training logs")
     models, rewards = sorted(log["model"].unique()), _rewards(log)
@@ -72,7 +73,7 @@ def learning_curves(log: pd.DataFrame, look: Look) -> Figure:
         (name.removeprefix("rewards.") for name in log if name.startswith("rewards.")),
         key=reward_key,
     )
-    # A component looks as the reward does that has it alone.
+    # A component looks like the reward that consists of it alone.
     names = sorted({*components, *look.rewards}, key=reward_key)
     looks = Look(look.algorithms, names)
     total = {"color": BLACK, "marker": ""}
@@ -88,7 +89,7 @@ def learning_curves(log: pd.DataFrame, look: Look) -> Figure:
                 for name in shown:
                     style = looks.reward(name) | look.algorithm(algorithm)
                     _curve(ax, runs, f"rewards.{name}", style)
-                # The total of a single component says nothing that the component does not.
+                # If there is a single component, the total would only repeat it.
                 if len(shown) > 1:
                     _curve(ax, runs, "reward", total | look.algorithm(algorithm))
             if row == 0:
@@ -107,12 +108,12 @@ def learning_curves(log: pd.DataFrame, look: Look) -> Figure:
 
 
 def length(log: pd.DataFrame, look: Look) -> Figure:
-    """Length of the training completions."""
+    """Draw the length of the training completions."""
     return _over_training(log, look, "completion_length", "Completion (tokens)")
 
 
 def entropy(log: pd.DataFrame, look: Look) -> Figure:
-    """Entropy of the policy; down to 0, where nothing is left to learn from."""
+    """Draw the entropy of the policy, on an axis from 0, where nothing is left to learn from."""
     figure = _over_training(log, look, "entropy", "Entropy (nats per token)")
     for ax in figure.axes:
         ax.set_ylim(bottom=0)
@@ -142,7 +143,7 @@ def _curve(ax: Axes, runs: pd.DataFrame, quantity: str, style: dict) -> None:
     by_seed = runs.pivot(index="generation", columns="seed", values=quantity).dropna(how="all")
     smooth = by_seed.rolling(_window(runs), center=True, min_periods=1).mean()
     mean = smooth.mean(axis=1)
-    # Markers in places of their own, so that lines that run together are told apart.
+    # Each line has its markers in other places, so that lines can be told apart where they overlap.
     first = 0.02 + 0.04 * (len(ax.lines) % 5)
     ax.plot(mean.index, mean, markevery=(first, 0.22), **style)
     low, high = smooth.min(axis=1), smooth.max(axis=1)
