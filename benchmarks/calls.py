@@ -1,6 +1,6 @@
-"""`assert f(1, 2) == 3` as arguments and an expected value, as evalplus wants them.
+"""Splits `assert f(1, 2) == 3` into the arguments and the expected value that evalplus needs.
 
-Imports no more than the standard library: the contenders that fork are to stay small.
+This module imports only the standard library, so that the contenders that fork stay small.
 """
 
 import ast
@@ -8,11 +8,15 @@ from typing import Any
 
 
 class NotACall(Exception):
-    """Why an assert has not that shape."""
+    """Says why an assert does not have that form."""
 
 
 def split_call(test: str, entry_point: str) -> tuple[list[Any], Any]:
-    """The arguments and the expected value. Raises NotACall."""
+    """Return the arguments and the expected value.
+
+    Raises:
+        NotACall: the test does not have that form.
+    """
     match ast.parse(test).body:
         case [
             ast.Assert(

@@ -1,4 +1,4 @@
-"""Many candidates of all kinds in one run: does anything grow, and is anything left behind?"""
+"""Runs many candidates of all kinds to see whether anything grows or is left behind."""
 
 import contextlib
 import os
@@ -16,11 +16,11 @@ from rlvf.records import AssertTest, Execution, Task, Verdict
 from rlvf.sandbox import Candidate, Sandbox
 from rlvf.settings import SandboxSettings
 
-# Those that hang end soon, by their processor time. On the clock far more may pass: a busy machine
-# is to change no verdict.
+# Candidates that hang soon use up their processor time. The limit by the clock is far longer, so
+# that a busy machine changes no verdict.
 _SETTINGS = SandboxSettings(timeout=0.2, wall_factor=50)
-# In seconds: when nothing has started or ended for so long, nothing runs; how often to look; how
-# long all may take to end.
+# In seconds, these are how long no process may have started or ended before the sandbox counts as
+# idle, how often to look, and how long all processes may take to end.
 _CALM = 0.5
 _LOOK = 0.01
 _PATIENCE = 30.0
@@ -64,11 +64,12 @@ _KINDS = {
 
 
 def measure_endurance(count: int, cores: int, every: int = 1000) -> dict[str, Any]:
-    """What this process and the sandbox's take up, each time after so many of `count` candidates,
-    and executions a second and core since the time before.
+    """Run `count` candidates. After each `every` of them, measure what this process and those of
+    the sandbox take up, and the executions a second and core since the last time.
 
     Raises:
-        RlvfError: a verdict is not what that kind of candidate must get, or something is left.
+        RlvfError: a verdict is not what that kind of candidate must get, or something is left
+            behind.
     """
     shares = [kind.share for kind in _KINDS.values()]
     kinds = random.Random(0).choices(list(_KINDS), shares, k=count)
@@ -83,7 +84,8 @@ def measure_endurance(count: int, cores: int, every: int = 1000) -> dict[str, An
                 progress.update(done)
                 if done % every == 0 or done == count:
                     leaders.update(sandbox.processes)
-                    # What was read ahead is done by then as well: so these numbers compare.
+                    # By then the candidates that were read ahead are done as well, so that these
+                    # numbers can be compared.
                     rate = (done - counted) / (_end_of_work(leaders) - since) / cores
                     samples.append({"executions": done, "rate": rate, **_taken_up(leaders)})
                     counted, since = done, time.perf_counter()
@@ -111,7 +113,8 @@ def _check(kind: str, execution: Execution) -> None:
 
 @contextlib.contextmanager
 def _scratch_folders() -> Iterator[list[str]]:
-    """The temporary folders that are made meanwhile, also those of servers that are replaced."""
+    """Collect the temporary folders that are made within, including those of servers that are
+    replaced."""
     folders = []
     make = tempfile.mkdtemp
 
@@ -124,7 +127,7 @@ def _scratch_folders() -> Iterator[list[str]]:
 
 
 def _end_of_work(leaders: set[int]) -> float:
-    """Wait until the sandbox has nothing to do; since when."""
+    """Wait until the sandbox has nothing to do, and return since when that is so."""
     seen, since = _sessions(leaders), time.perf_counter()
     while time.perf_counter() - since < _CALM:
         time.sleep(_LOOK)
@@ -134,7 +137,7 @@ def _end_of_work(leaders: set[int]) -> float:
 
 
 def _sessions(leaders: set[int]) -> list[int]:
-    """The processes of the sandbox: each server leads a session."""
+    """Return the processes of the sandbox, which are in the sessions that its servers lead."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(ValueError, ProcessLookupError):
@@ -159,6 +162,6 @@ def _count(folder: str) -> int:
 
 
 def _memory(process: int) -> float:
-    """In MiB."""
+    """Return the memory of a process in MiB."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE") / (1 << 20)

@@ -1,4 +1,4 @@
-"""Executions per second: the contenders in turns, each time in a process of its own."""
+"""Measures executions per second. Contenders take turns, each time in a process of its own."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from benchmarks.contenders import ENVIRONMENT, PASSES
 from rlvf.errors import RlvfError
 from rlvf.records import Task
 
-# In seconds, far beyond what anybody takes: for the start, and for each task.
+# In seconds, these limits for the start and for each task are far above what any contender takes.
 _START, _EACH = 120.0, 2.0
 _NAMED = 5
 
@@ -27,9 +27,9 @@ def measure_execution(
     in_trainer: bool = False,
     faulty: Set[str] = frozenset(),
 ) -> dict[str, dict[str, Any]]:
-    """For each contender the `seconds` that it took for all tasks, by PASSES and repetition, and in
-    a trainer how large that is. Or how it fails there, which is nothing that the sandbox may do.
-    The solutions of `faulty` tasks are wrong.
+    """Return for each contender the `seconds` that it took for all tasks, by PASSES and repetition.
+    In a trainer, also return the size of its process, or the contender's failure, which is allowed
+    for all but the sandbox. The solutions of `faulty` tasks are wrong.
 
     Raises:
         RlvfError: a contender breaks down, fails a right solution, or passes a wrong one.
@@ -39,7 +39,7 @@ def measure_execution(
     }
     where = " in a trainer" if in_trainer else ""
     for repetition in range(1, repeat + 1):
-        # In turns, so that what else the machine does hits all alike.
+        # Contenders take turns, so that other work of the machine affects all alike.
         for name, row in rows.items():
             if "failure" in row:
                 continue
@@ -96,7 +96,8 @@ def _outcome(name: str, job: str, limit: float) -> dict[str, Any]:
         except subprocess.TimeoutExpired:
             raise RlvfError(f"{name} has not ended after {limit:.0f} s") from None
         finally:
-            # What it has forked, too: that may hang as well, and holds the pipes.
+            # The processes that it has forked are killed as well: they may hang, and they keep the
+            # pipes open.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode != 0:

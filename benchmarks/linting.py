@@ -1,4 +1,5 @@
-"""Snippets per second: Ruff over a batch, as rewards use it, and one Ruff process for each."""
+"""Measures how many snippets Ruff checks in a second: in batches, as rewards use it, and with one
+process for each."""
 
 import time
 from collections.abc import Sequence
@@ -14,10 +15,10 @@ from rlvf.settings import LintSettings
 def measure_lint(
     snippets: Sequence[str], settings: LintSettings, batch: int, repeat: int, cores: int
 ) -> dict[str, dict[str, list[float]]]:
-    """The seconds that each way took for all snippets, each time.
+    """Return the seconds that each way took for all snippets in each repetition.
 
     Raises:
-        RlvfError: the two ways find different things.
+        RlvfError: the two ways have different findings.
     """
 
     def batched() -> list[list[Diagnostic]]:

@@ -1,4 +1,4 @@
-"""Seconds until Snakemake has planned a large grid, and until it has merely started."""
+"""Measures how long Snakemake takes to plan a large grid, and how long merely to start."""
 
 import re
 import subprocess
@@ -12,15 +12,15 @@ from benchmarks import REPOSITORY, SCRATCH, say
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 
-# Of the paper scale: a thousand jobs.
+# With this many seeds, the grid of the paper scale has a thousand jobs.
 _SEEDS = 9
 
 
 def measure_planning(repeat: int) -> dict[str, Any]:
-    """The jobs of the grid, and the seconds that each way took, each time.
+    """Return the number of jobs of the grid, and the seconds that each way took in each repetition.
 
     Raises:
-        RlvfError: Snakemake does not plan it.
+        RlvfError: Snakemake cannot plan the grid.
     """
     overlay = SCRATCH / "planning.yaml"
     nothing_made = SCRATCH / "planning"

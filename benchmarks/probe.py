@@ -1,4 +1,4 @@
-"""What a candidate finds in the sandbox."""
+"""Finds out what a candidate finds in the sandbox."""
 
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Execution, Task
@@ -16,10 +16,10 @@ _TASK = Task(
 
 
 def probe(code: str = "") -> Execution:
-    """Of a candidate that runs `code` and passes.
+    """Execute a candidate that runs `code` and passes.
 
     Raises:
-        RlvfError: it does not pass.
+        RlvfError: the candidate does not pass.
     """
     with Sandbox(SandboxSettings(), workers=1) as sandbox:
         (execution,) = sandbox.execute([Candidate(_TASK, 0, f"{code}\ndef f(): return 1")])

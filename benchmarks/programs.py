@@ -1,8 +1,8 @@
-"""Programs that read standard input, and how many of their tests are run in a second.
+"""Measures how many tests of programs that read standard input are run in a second.
 
 The programs are the same in every run. Each of six problems is solved in ten ways: with five ways
-of reading, in a function or not. Every tenth program is made faulty, as a policy's are: it prints
-too much, or fails on some inputs.
+of reading, in a function or not. Every tenth program is made faulty, as programs of a policy may
+be: it prints too much, or fails on some inputs.
 """
 
 import bisect
@@ -34,7 +34,8 @@ _READERS = (
 
 
 class _Problem(NamedTuple):
-    """What is asked of a list of numbers: the body of a program, and the answer found otherwise."""
+    """A problem about a list of numbers: the body of a program that solves it, and a function that
+    finds the answer in another way."""
 
     imports: str
     body: str
@@ -50,7 +51,7 @@ def _longest_rise(values: list[int]) -> int:
 
 
 def _apart(values: list[int]) -> int:
-    """The largest sum of numbers of which no two are neighbours."""
+    """Return the largest sum of numbers of which no two are neighbours."""
     taken, left = 0, 0
     for value in values:
         taken, left = left + value, max(taken, left)
@@ -154,7 +155,8 @@ _PROBLEMS = (
 
 
 def make_programs() -> tuple[list[Task], set[str]]:
-    """A task for each program, which is its reference, and the ids of those that are faulty."""
+    """Return a task for each program, which is the task's reference, and the ids of the faulty
+    ones."""
     tasks, faulty = [], set()
     ways = itertools.product(range(len(_PROBLEMS)), range(len(_READERS)), (False, True))
     for number, (problem, reader, in_function) in enumerate(ways):
@@ -188,11 +190,11 @@ def _test(problem: _Problem, chance: random.Random) -> StdioTest:
 
 
 def measure_programs(repeat: int, limit: int | None = None) -> dict[str, Any]:
-    """Tests a second, on one core, of the first `limit` programs. A program's tests count even
-    where one fails and ends it.
+    """Return the tests a second, on one core, of the first `limit` programs. All tests of a program
+    count, even if one fails and the rest are not run.
 
     Raises:
-        RlvfError: as `measure_execution`.
+        RlvfError: see `measure_execution`.
     """
     tasks, faulty = make_programs()
     tasks = tasks[:limit]

@@ -1,4 +1,4 @@
-"""From seconds to rates, ratios and tables."""
+"""Computes rates and ratios from seconds, and makes tables of them."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -20,7 +20,7 @@ _QUANTITIES = {
 
 
 def contender_rates(rows: dict[str, dict[str, Any]], count: int, cores: int) -> dict[str, Any]:
-    """`rates` for each of PASSES. Who failed has none."""
+    """Add `rates` for each of PASSES. A contender that failed has none."""
     measured = {name: row["seconds"] for name, row in rows.items() if "seconds" in row}
     by_pass = {
         one: rates({name: {"seconds": row[one]} for name, row in measured.items()}, count, cores)
@@ -33,11 +33,11 @@ def contender_rates(rows: dict[str, dict[str, Any]], count: int, cores: int) -> 
 
 
 def rates(rows: dict[str, dict[str, Any]], count: int, cores: int = 1) -> dict[str, Any]:
-    """To the seconds by name: how many a second (and core), and how many times that the first one
-    does.
+    """Add to the seconds of each name how many are done in a second (and core), and how many times
+    as fast the first one is.
 
-    The ratio is the median of the repetitions' own ones: what slows the machine down for a while
-    slows down both sides of most of them.
+    The ratio is the median of the repetitions' ratios, since what slows the machine down for a
+    while mostly slows down both sides of a repetition.
     """
     first = next(iter(rows.values()))["seconds"]
     return {
@@ -51,7 +51,7 @@ def rates(rows: dict[str, dict[str, Any]], count: int, cores: int = 1) -> dict[s
 
 
 def shares(times: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """By policy: the share of rewards in a generation with its optimiser steps."""
+    """Return, by policy, the share of rewards in a generation with its optimiser steps."""
     return {
         policy: {**spread([one["rewards"] / one["all"] for one in each]), "generations": each}
         for policy, each in times.items()
@@ -63,7 +63,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The tables of a run."""
+    """Return the tables of a run as Markdown."""
     parts = []
     if part := results.get("execution"):
         parts.append(

@@ -1,4 +1,5 @@
-"""The share of training that is spent in rewards, from the times of a real mini training."""
+"""Measures the share of a training that is spent in rewards, from the times of a real mini
+training."""
 
 import os
 import subprocess
@@ -20,8 +21,8 @@ _POLICIES = ("grpo-tests", "grpo-ruff", "grpo-combined")
 
 
 def measure_rewards(generations: int | None) -> dict[str, list[dict[str, float]]]:
-    """For each policy the seconds of every generation with its optimiser steps: in rewards and
-    in all. `generations`: fewer than the mini configuration's.
+    """Return for each policy the seconds of every generation with its optimiser steps, in rewards
+    and in all. `generations` replaces the number in the mini configuration.
 
     Raises:
         RlvfError: the model cannot be made, or training fails.
@@ -49,7 +50,7 @@ def _train(
     if generations is not None:
         training = settings.training.model_copy(update={"generations": generations})
         settings = settings.model_copy(update={"training": training})
-    # As the workflow's rule runs it.
+    # The training is run as the workflow's rule runs it.
     cpus = str(config.resources.train.cpus)
     environment = {"OMP_NUM_THREADS": cpus, "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryDirectory(prefix="rlvf-bench-") as folder:
@@ -67,7 +68,8 @@ def _train(
 
 
 def _times(steps: list[TrainingStepTimes]) -> dict[str, float]:
-    """Of one generation; what belongs to all of it stands in its first step."""
+    """Return the times of one generation. What concerns the generation as a whole is in its first
+    step."""
     first = steps[0]
     updates = sum(step.update_seconds for step in steps)
     return {
@@ -77,7 +79,7 @@ def _times(steps: list[TrainingStepTimes]) -> dict[str, float]:
 
 
 def _run(what: str, environment: dict[str, str], *command: str) -> None:
-    """Its progress, and what goes wrong, is for the terminal."""
+    """Run a command whose progress and errors are shown in the terminal."""
     environment = {**os.environ, **environment}
     done = subprocess.run(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, check=False

@@ -1,4 +1,4 @@
-"""The MBPP tasks that every contender runs."""
+"""Loads the MBPP tasks that every contender runs."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ _SLOW = {"mbpp/123": "its solution computes for seconds, with whoever runs it"}
 
 
 def load_tasks(path: Path | None, limit: int | None) -> tuple[list[Task], dict[str, str]]:
-    """The first `limit` tasks that everybody can run, and why others are left out.
+    """Return the first `limit` tasks that every contender can run, and why others are left out.
 
     Raises:
         RlvfError: no file is given, or it is not MBPP.

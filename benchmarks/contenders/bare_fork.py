@@ -1,7 +1,8 @@
-"""Small processes, one for each core, that do nothing but fork for each candidate (forker.py).
+"""A contender of small processes, one for each core, that only fork for each candidate (forker.py).
 
-No limits, no isolation, no messages: what is left is what running a candidate in a process of its
-own costs at least. They have loaded the same modules of the standard library as the sandbox's.
+Without limits, isolation and messages, what remains is the least that it costs to run a candidate
+in a process of its own. The processes have loaded the same modules of the standard library as those
+of the sandbox.
 """
 
 import json
@@ -41,6 +42,6 @@ class Contender:
 
 
 def _modules_of_the_sandbox() -> list[str]:
-    """As a candidate finds them."""
+    """Return the modules of the standard library that a candidate finds loaded in the sandbox."""
     names = probe("import sys\nprint(*sys.modules)").stdout.split()
     return [name for name in names if name.partition(".")[0] in sys.stdlib_module_names]

@@ -1,7 +1,8 @@
 """evalplus's checker, in a pool of processes as its `evaluate` runs it.
 
-Only the checker, in a process that is smaller than that of `evaluate` (evalplus_evaluate.py). The
-pool forks its processes when it is first asked: from a trainer, if its user has become one by then.
+Only the checker is imported, so that the process is smaller than that of `evaluate`
+(evalplus_evaluate.py). The pool forks its processes when it is first used, which is from a trainer
+if this process has become one by then.
 """
 
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +23,7 @@ class Contender:
         entry_point = task["entry_point"]
         calls = [split_call(test["code"], entry_point) for test in task["tests"]]
         expected = [value for _, value in calls]
-        if entry_point in MBPP_OUTPUT_NOT_NONE_TASKS:  # what evalplus expects of these
+        if entry_point in MBPP_OUTPUT_NOT_NONE_TASKS:  # evalplus expects this of these
             expected = [value is not None for value in expected]
         return {
             "dataset": "mbpp",

@@ -1,5 +1,6 @@
-"""evalplus's checker as published: its command, `evalplus.evaluate`, makes the pool of processes
-where all that it imports is loaded, `datasets` with it. Each candidate's process is a copy of that.
+"""evalplus's checker as published. Its command `evalplus.evaluate` makes the pool of processes
+after it has imported everything, including `datasets`, and each candidate's process is a copy of
+that.
 """
 
 import evalplus.evaluate  # noqa: F401

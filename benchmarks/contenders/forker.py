@@ -1,6 +1,6 @@
-"""A small process that forks for each program: `forker.py MODULE...`, modules to load first.
+"""A small process that forks for each program. `forker.py MODULE...` first loads these modules.
 
-Reads lines of JSON, each a list of programs; writes for each line whether they end well.
+It reads lines of JSON, each a list of programs, and writes for each line whether they end well.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ def main(modules: list[str]) -> None:
     for name in modules:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    # Programs may print as they like.
+    # Programs may print, which is discarded: replies go to a copy of standard output.
     with os.fdopen(os.dup(1), "w") as replies, open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         for line in sys.stdin:

@@ -1,4 +1,5 @@
-"""A fresh interpreter for each candidate; its exit status is the verdict."""
+"""A contender that starts a fresh interpreter for each candidate and takes its exit status as the
+verdict."""
 
 import subprocess
 import sys

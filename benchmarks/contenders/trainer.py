@@ -1,5 +1,5 @@
-"""Whoever imports this becomes what rewards are really computed in: a process with the memory and
-the threads of a trainer.
+"""A process that imports this module gets the memory and the threads of a trainer, in which rewards
+are really computed.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ import torch
 import trl
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
-# trl loads what it offers when it is first asked for.
+# trl loads a class when it is first asked for.
 TRAINER = trl.GRPOTrainer
 
 
@@ -28,7 +28,7 @@ TRAINED = _train()
 
 
 def size() -> dict[str, int]:
-    """Of this process."""
+    """Return the memory and the number of threads of this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     status = dict(line.split(":", 1) for line in lines)
     memory = int(status["VmRSS"].removesuffix("kB")) >> 10
