@@ -45,7 +45,7 @@ check: $(INSTALLED)
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-# The archive is of the scale whose results are there. If both are, CONFIG names the configuration:
+# The archive is of the scale whose results are there. If both scales' are, CONFIG names one:
 # make archive CONFIG="config.yaml config/mini.yaml". If the results were made with further options
 # of Snakemake, OPTIONS="..." repeats these.
 archive: $(INSTALLED)

@@ -1,6 +1,5 @@
 """Finds out why a planned job would run and names what the user changed: a file, a key of the
-configuration or a version. Only causes of the job's own are found here, not that it follows from
-another job."""
+configuration or a version. A job that runs only because another one does has no causes here."""
 
 import ast
 import itertools

@@ -130,7 +130,7 @@ class PlannedJob:
         return self.wildcards.get("model", self.fetched)
 
 
-# A job's rule and wildcards.
+# A key has a job's rule and wildcards.
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 

@@ -677,7 +677,7 @@ function showTheme(theme) {
 function nextTheme() {
   const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
   showTheme(next);
-  try { localStorage.setItem("theme", next); } catch { /* The theme then lasts only as long as the page is open. */ }
+  try { localStorage.setItem("theme", next); } catch { /* It then lasts as long as the page. */ }
 }
 
 // ---------------------------------------------------------------- events
