@@ -62,7 +62,7 @@ MADE_BY = {
     ".venv/": "Makefile",
     "cache/": "config.yaml",
     "site.yaml": "workflow/rules/common.smk",
-    ".snakemake/": "workflow/rules/common.smk",
+    ".snakemake/": "workflow/rules/hooks.smk",
     ".snakemake/rlvf/": "src/rlvf/runs/events.py",
     "checksums.json": "src/rlvf/checksums.py",
     "checkpoints/": "workflow/rules/train.smk",
