@@ -1,8 +1,8 @@
-"""What lies in a folder that a stage made, file by file, and whether it still lies there as it was.
+"""Records the files of a folder that a stage made, and checks whether they are still the same.
 
-A folder that was fetched has its checksums inside, and a note of them elsewhere; any other has a
-note beside it. The note stands for the folder: Snakemake compares a note's content, and of folders
-nothing but times.
+A folder that was fetched has its checksums inside, and a note of them elsewhere. Any other folder
+has a note beside it. The note stands for the folder, since Snakemake compares the content of a note
+but only the times of a folder.
 """
 
 import shlex
@@ -17,12 +17,12 @@ from rlvf.records import Record
 from rlvf.settings import FetchSettings, to_json
 
 _NAME = "checksums.json"
-# By which Snakemake knows a folder's age; no part of what a stage made.
+# Snakemake knows a folder's age by this file. It is no part of what a stage made.
 TIMESTAMP = ".snakemake_timestamp"
 
 
 class FileChecksum(Record):
-    """Of one file; `size` in bytes."""
+    """The size in bytes and the checksum of one file."""
 
     size: int
     sha256: str
@@ -32,7 +32,7 @@ class FileChecksum(Record):
         return cls(size=path.stat().st_size, sha256=file_checksum(path))
 
     def problem(self, path: Path) -> str | None:
-        """What distinguishes a file from this one, if anything."""
+        """How a file differs from this one, or None if it does not."""
         try:
             size = path.stat().st_size
             if size != self.size:
@@ -46,7 +46,7 @@ class FileChecksum(Record):
 
 
 class _Checksums(Record):
-    """`files` by their paths in the folder; `source` is what was fetched."""
+    """`files` are by their paths in the folder, and `source` is what was fetched, if it was."""
 
     source: FetchSettings | None = None
     files: dict[str, FileChecksum]
@@ -73,7 +73,8 @@ def write_checksums(folder: Path, source: FetchSettings, names: Iterable[str]) -
 
 
 def write_note(folder: Path, note: Path | None = None) -> None:
-    """Write down what a folder holds: beside it or, what was fetched, in another place."""
+    """Write down what a folder holds. The note lies beside the folder or, if that was fetched, at
+    the place `note`."""
     if note is None:
         names = (path.relative_to(folder).as_posix() for path in files_of(folder))
         _checksums(folder, names).write(Path(note_of(folder)))
@@ -89,7 +90,7 @@ def _checksums(
 
 
 def noted_source(note: Path) -> FetchSettings:
-    """What was fetched, by a note of it.
+    """What was fetched, as a note says.
 
     Raises:
         RlvfError: it cannot be read.

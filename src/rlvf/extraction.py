@@ -1,7 +1,7 @@
-"""Completion -> code. docs/extraction.md states the rule, with the examples that test it.
+"""Finds the code in a completion. docs/extraction.md states the rule, with examples that test it.
 
 Blocks are found as CommonMark finds them, and more leniently where models are careless. A library
-for Markdown would not do: where a block ends depends on its code as well.
+for Markdown would not do, since where a block ends depends on its code as well.
 """
 
 import re
@@ -47,7 +47,7 @@ _THOUGHT = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 def _answer(text: str) -> str:
-    """What follows the thoughts at the beginning: nothing where one has no end."""
+    """What follows the thoughts at the beginning. It is empty where a thought has no end."""
     place = 0
     while thought := _THOUGHT.match(text, place):
         place = thought.end()
@@ -55,8 +55,8 @@ def _answer(text: str) -> str:
 
 
 def _tidy(lines: list[str]) -> str:
-    """Code without blank lines around it; "" if it is blank. How it ends is the extraction's
-    business, not the policy's."""
+    """Code without blank lines around it, or "" if it is blank. The extraction decides how code
+    ends, not the policy."""
     return "\n".join(lines).lstrip("\ufeff\n").rstrip()
 
 
@@ -85,7 +85,7 @@ def _is_answer(opened: _Block) -> bool:
 def _choose(blocks: list[_Block], before: str, entry_point: str | None) -> str:
     """The code of the block that is the answer, or ""; `before` is the text before the first."""
     candidates = [block for block in reversed(blocks) if block.code]
-    # It may be the end of a block that the prompt opened, though nobody said so.
+    # This text may be the end of a block that the prompt opened, although `opened` did not say so.
     if before and (_announces(before, entry_point) or _parse(before).names):
         candidates.append(_Block(before, _UNLABELLED, True))
     if entry_point is not None and len(candidates) > 1:
@@ -133,7 +133,7 @@ _ENDS = 8
 
 
 class _Fence(NamedTuple):
-    """What opens a block: in how many quotes, and at which column in them."""
+    """What opens a block, in how many quotes, and at which column in them."""
 
     mark: str
     language: int
@@ -142,8 +142,8 @@ class _Fence(NamedTuple):
 
 
 class _End(NamedTuple):
-    """Where a block may end: its lines up to there, and the place of the line to go on with. It
-    ends at one that is not `sure` only if its code is whole."""
+    """A place where a block may end, with its lines up to there and the place of the line to go on
+    with. An end that is not `sure` is taken only if the code is whole there."""
 
     content: list[str]
     further: int
@@ -152,7 +152,8 @@ class _End(NamedTuple):
 
 
 def _blocks(lines: list[str], within: bool = False) -> Iterator[_Block]:
-    """All blocks in order; after one that is not labelled as Python, those within it."""
+    """Yield all blocks in order. After a block that is not labelled as Python come those within
+    it."""
     place = 0
     while place < len(lines):
         fence = _opening(lines[place])
@@ -177,7 +178,7 @@ def _opening(line: str) -> _Fence | None:
         if not marks:
             return None
         prefix, mark, label = _PREFIX.match(line)[0], marks[-1][0], line[marks[-1].end() :]
-        # Two of them are a span of code.
+        # Two marks enclose a span of code.
         opens = _PYTHON_LABEL.fullmatch(label.strip()) if label.strip() else len(marks) % 2
         if not opens:
             return None
@@ -190,7 +191,7 @@ def _opening(line: str) -> _Fence | None:
 
 
 def _end(lines: list[str], start: int, fence: _Fence) -> _End:
-    """The first end at which the code is whole; without one, the first that is sure."""
+    """The first end at which the code is whole. If there is none, it is the first sure one."""
     best = None
     for end in islice(_ends(lines, start, fence), _ENDS):
         code = _tidy(end.content)
@@ -205,7 +206,7 @@ def _end(lines: list[str], start: int, fence: _Fence) -> _End:
 
 
 def _ends(lines: list[str], start: int, fence: _Fence) -> Iterator[_End]:
-    """Where a block may end whose first line is at `start`."""
+    """Yield where a block may end whose first line is at `start`."""
     content: list[str] = []
 
     def end(further: int, closed: bool = True, sure: bool = True, last: str = "") -> _End:
@@ -231,7 +232,7 @@ def _ends(lines: list[str], start: int, fence: _Fence) -> Iterator[_End]:
 
 
 def _unquoted(line: str, quotes: int) -> str | None:
-    """A line without the signs of so many quotes; None if it is not in as many."""
+    """A line without the signs of so many quotes, or None if it is not in as many."""
     for _ in range(quotes):
         line = line.lstrip()
         if not line.startswith(">"):
@@ -241,14 +242,14 @@ def _unquoted(line: str, quotes: int) -> str | None:
 
 
 def _outdented(lines: list[str], column: int) -> list[str]:
-    """Lines without what their block is indented by, as far as the first of them is."""
+    """Lines without the indentation of their block, or that of the first of them if it is less."""
     first = next(filter(str.strip, lines), "")
     column = min(column, _width(first[: len(first) - len(first.lstrip())]))
     return [_cut(line, column) for line in lines] if column else lines
 
 
 def _cut(line: str, column: int) -> str:
-    """A line without so many columns of white space, or as many as it has."""
+    """A line without its first columns of white space. So many are cut, or all if it has fewer."""
     width = place = 0
     while width < column and place < len(line) and line[place].isspace():
         width += _TAB - width % _TAB if line[place] == "\t" else 1

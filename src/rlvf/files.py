@@ -1,8 +1,8 @@
 """Files and folders that appear under their names only when they are complete.
 
 What is not complete lies beside its place, in a folder `.NAME.xxxxxxxx.partial`, where its process
-holds a lock. That ends with the process, however that one ends: so whoever makes the same thing
-next removes what a killed process has left, and nothing of one that is at work.
+holds a lock. The lock ends with the process, however the process ends. So whoever makes the same
+thing next removes what a killed process has left, and nothing of one that is at work.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from typing import IO
 
 from rlvf.errors import RlvfError
 
-# What only a disk says. Other OSErrors while a file is being filled may be about anything.
+# Only disks cause these errors. Other OSErrors while a file is being filled may be about anything.
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
-# In the folder of what is not complete: the lock, and what stood under the name before.
+# The folder of what is not complete also holds the lock, and what stood under the name before.
 _LOCK, _FORMER = ".lock", ".former"
 _LEFT = re.compile(r"\..+\.(partial|lock)")
 
@@ -107,7 +107,7 @@ def is_left_over(name: str) -> bool:
 
 
 def take_lock(path: Path, taken: str) -> IO[str]:
-    """Lock a file until it is closed, which the end of the process does as well, however it comes.
+    """Lock a file until it is closed. The end of the process closes it, too, however that comes.
 
     Raises:
         RlvfError: the folder takes no file, or, with the message `taken`, another process has it.
@@ -123,8 +123,8 @@ def take_lock(path: Path, taken: str) -> IO[str]:
 
 
 def _lock(path: Path) -> IO[str] | None:
-    """The file, locked, or where the file system has no locks, just open; None where another
-    process has locked it."""
+    """Open and lock the file. Where the file system has no locks, it is only opened. Returns None
+    where another process has locked it."""
     while True:
         file = open(path, "a", encoding="utf-8")  # noqa: SIM115
         try:
@@ -143,7 +143,7 @@ def _lock(path: Path) -> IO[str] | None:
 
 @contextlib.contextmanager
 def _all_or_nothing(path: Path) -> Iterator[Path]:
-    """A name beside `path`; whatever still stands under it at the end is removed."""
+    """Yield a name beside `path`. Whatever still stands under it at the end is removed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder, lock = _folder_beside(path)
@@ -159,7 +159,7 @@ def _all_or_nothing(path: Path) -> Iterator[Path]:
 
 
 def _folder_beside(path: Path) -> tuple[Path, IO[str]]:
-    """A new folder, which gives what is put into it the usual permissions, with its lock."""
+    """Make a new folder, and lock it. What is put into it gets the usual permissions."""
     while True:
         folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
         # Until it is locked, another process may take it for one that was left, and remove it.
@@ -169,11 +169,11 @@ def _folder_beside(path: Path) -> tuple[Path, IO[str]]:
 
 
 def _remove_what_was_left(path: Path, own: Path) -> None:
-    if lock := _lock(own / _LOCK):  # Locks keep nobody out here: who is at work cannot be told.
+    if lock := _lock(own / _LOCK):  # Locks keep nobody out here, so any of them may be at work.
         lock.close()
         return
     for folder in path.parent.glob(f".{glob.escape(path.name)}.????????.partial"):
-        # It may vanish, or be somebody else's.
+        # The folder may vanish, or be somebody else's.
         with contextlib.suppress(OSError):
             if folder != own and (lock := _lock(folder / _LOCK)):
                 with lock:
@@ -181,7 +181,7 @@ def _remove_what_was_left(path: Path, own: Path) -> None:
 
 
 def _remove(folder: Path, path: Path) -> None:
-    """Remove a folder beside `path`, unless for what stood under that name, if nothing does now."""
+    """Remove a folder beside `path`. If nothing stands under that name now, put back what did."""
     former = folder / _FORMER
     if former.exists() and not path.exists():
         with contextlib.suppress(OSError):  # Another process has just put its own there.
@@ -207,7 +207,7 @@ def file_checksum(path: Path) -> str:
 
 
 def _error_number(error: Exception) -> int | None:
-    """The operating system's number of an error; libraries in Rust have it in their message."""
+    """The operating system's number of an error. Libraries in Rust have it in their message."""
     if isinstance(error, OSError):
         return error.errno
     found = re.search(r"\(os error (\d+)\)", str(error))

@@ -1,4 +1,4 @@
-"""Completions from a policy: greedy and sampled, batched by prompt length, seeded."""
+"""Generates a policy's completions, greedy or sampled, in batches by prompt length, with a seed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +30,8 @@ def generate(
         policy, tokenizer, tasks, settings.prompt, decoding.max_completion_tokens
     )
     opened = opened_by_prompt(tokenizer, settings.prompt)
-    # Prompts of like length together: less padding, and less for the longest to wait on.
+    # Prompts of similar length are put together. Then there is less padding, and the longest has
+    # less to wait for.
     order = sorted(
         ((task, sample) for task in range(len(tasks)) for sample in range(decoding.samples)),
         key=lambda job: (len(prompts[job[0]]), job),
@@ -79,7 +80,8 @@ def _completion(
     stops: list[int],
     opened: str,
 ) -> Completion:
-    """Cut at the first stop token, which counts as a token but is no text."""
+    """The record of a completion, cut at the first stop token, which counts as a token but is no
+    text."""
     end = next((place for place, token in enumerate(ids) if token in stops), None)
     text = tokenizer.decode(ids if end is None else ids[:end], skip_special_tokens=True)
     return Completion(

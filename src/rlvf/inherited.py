@@ -22,7 +22,7 @@ def settle() -> None:
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
-    # For terminals that do not know every character of a table; files are always UTF-8.
+    # Some terminals do not know every character of a table. Files are always UTF-8.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Ruff over many snippets in one process: code in, findings with severities out.
+"""Runs Ruff over many snippets in one process, and gives its findings severities.
 
 Ruff runs isolated from any configuration file and from the environment, with named rules only, and
 blind to suppression comments, which a policy would otherwise learn to write (`# noqa`). Its target
@@ -31,15 +31,15 @@ from rlvf.settings import LintSettings
 
 INVALID_SYNTAX = "invalid-syntax"
 
-# For each thread of Ruff. Its default is reached by expressions 2,031 levels deep; this is enough
-# for some 65,000, and no code that compiles has more than 3,000.
+# The stack of each thread of Ruff. Expressions 2,031 levels deep exhaust its default. This is
+# enough for some 65,000 levels, and no code that compiles has more than 3,000.
 _STACK_BYTES = 64 << 20
-# Of processor time, for a run and for each snippet in it, which takes milliseconds.
+# The seconds of processor time for a run, and for each snippet in it, which takes milliseconds.
 _SECONDS, _SECONDS_EACH = 60, 0.1
-# On the clock: a Ruff that hardly uses a processor for so long waits for what will not come.
+# If Ruff hardly uses a processor for so many seconds on the clock, it waits for what will not come.
 _PATIENCE = 60
 _HARDLY = 0.05
-# Of address space, besides the stacks.
+# Ruff needs so many bytes of address space besides the stacks.
 _ADDRESSES = 256 << 20
 _MOST_THREADS = 8
 _LONGEST_MESSAGE = 1000
@@ -116,7 +116,7 @@ def lint_report(
 
 
 def count_lines(code: str | None) -> int:
-    """Lines that are not blank; they end where Python's end."""
+    """The number of lines that are not blank. Lines end where Python's lines end."""
     return sum(bool(line.strip()) for line in io.StringIO(code or "", newline=None))
 
 
@@ -140,15 +140,16 @@ class _RuffDied(Exception):
 def _check_all(
     snippets: Sequence[str | None], numbers: list[int], settings: LintSettings
 ) -> Iterator[tuple[int, dict | str]]:
-    """Ruff's findings, each with the number of its snippet; text says how Ruff died on it."""
+    """Ruff's findings, each with the number of its snippet. A text in place of a finding says how
+    Ruff died on the snippet."""
     if not numbers:
         return
-    # Ruff skips what git ignores and says "All checks passed": work outside any checkout, name
-    # every file, and check that each was seen.
+    # Ruff skips what git ignores and says "All checks passed". So this works outside any checkout,
+    # names every file, and checks that each was seen.
     try:
         with tempfile.TemporaryDirectory(prefix="rlvf-lint-") as name:
             folder = Path(name)
-            folder.chmod(0o700)  # whatever the umask
+            folder.chmod(0o700)  # the umask may have removed some of these rights
             _write(folder / _EMPTY, "")
             for number in numbers:
                 _write(folder / f"{number}.py", snippets[number])
@@ -157,7 +158,8 @@ def _check_all(
         raise RlvfError(f"Ruff cannot be given the code: {error}") from error
 
 
-# Ruff reads a single file on its main thread, whose stack is as large as the user's limits say.
+# Ruff reads a single file on its main thread, whose stack is as large as the user's limits say. So
+# this file always goes with the others.
 _EMPTY = "empty.py"
 
 
@@ -174,7 +176,7 @@ def _check(
     try:
         found = _run_ruff(folder, numbers, settings)
     except _RuffDied as death:
-        if not numbers:  # it is not for the code that it dies
+        if not numbers:  # the code is not the reason
             raise RlvfError(f"ruff {death}") from death
         if len(numbers) == 1:
             yield from _check(folder, [], settings)
@@ -189,7 +191,7 @@ def _check(
 
 
 def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[dict]:
-    """Raises _RuffDied."""
+    """Ruff's findings on the files of these numbers. Raises _RuffDied."""
     # Reading the list from a file keeps thousands of names off the command line.
     names = [_EMPTY, *(f"{number}.py" for number in numbers)]
     _write(folder / "files.txt", "\n".join(names))
@@ -212,7 +214,7 @@ def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[
     threads = min(_MOST_THREADS, cores())
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
     needed = threads * _STACK_BYTES + _ADDRESSES
-    if allowed != resource.RLIM_INFINITY and allowed < needed:  # else it would hang
+    if allowed != resource.RLIM_INFINITY and allowed < needed:  # Ruff would hang
         raise RlvfError(
             f"ruff needs {needed >> 20} MiB of address space; this session allows "
             f"{allowed >> 20} (ulimit -v)"
@@ -225,7 +227,8 @@ def _run_ruff(folder: Path, numbers: list[int], settings: LintSettings) -> list[
         encoding="utf-8",
         errors="replace",
         cwd=folder,
-        # Nothing of ours: RUFF_OUTPUT_FILE and others would change what comes back.
+        # Our environment is not handed on: RUFF_OUTPUT_FILE and others would change what comes
+        # back.
         env={"RUST_MIN_STACK": str(_STACK_BYTES), "RAYON_NUM_THREADS": str(threads)},
     )
     with process:
@@ -262,12 +265,12 @@ def _answer(process: subprocess.Popen) -> tuple[str, str]:
 
 
 def _limit_time(pid: int, seconds: int) -> None:
-    """Of the processor, so that a busy machine changes nothing."""
+    """Limit a process's processor time, of which it takes no more on a busy machine."""
     try:
         _, hard = resource.prlimit(pid, resource.RLIMIT_CPU)
         soft = seconds if hard == resource.RLIM_INFINITY else min(seconds, hard)
         resource.prlimit(pid, resource.RLIMIT_CPU, (soft, hard))
-    except ProcessLookupError:  # done already
+    except ProcessLookupError:  # it has ended already
         pass
 
 

@@ -1,4 +1,4 @@
-"""How much of the machine this process may use: affinity, control groups and Slurm decide that."""
+"""Says how much of the machine affinity, control groups and Slurm let this process use."""
 
 import math
 import os
@@ -13,12 +13,13 @@ def cores() -> int:
     cpusets), its control groups (containers) and Slurm allow."""
     allowed = [len(os.sched_getaffinity(0))]
     for group in _control_groups("cpu"):
-        # Of a quota of processor time for each period: version 2, and version 1.
+        # A group may have a quota of processor time for each period, in a file of version 2 or in
+        # two files of version 1.
         share = _words(group / "cpu.max") or [
             *_words(group / "cpu.cfs_quota_us"),
             *_words(group / "cpu.cfs_period_us"),
         ]
-        if len(share) == 2 and share[0].isdecimal():  # not: max, -1
+        if len(share) == 2 and share[0].isdecimal():  # it may be `max` or `-1`
             allowed.append(math.ceil(int(share[0]) / int(share[1])))
     for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
         if (number := os.environ.get(name, "")).isdecimal():
@@ -61,7 +62,7 @@ def _control_groups(controller: str) -> Iterator[Path]:
     own = {}
     for line in _lines("cgroup"):
         _, controllers, path = line.split(":", 2)
-        own |= dict.fromkeys(controllers.split(","), path)  # of version 2: an empty name
+        own |= dict.fromkeys(controllers.split(","), path)  # version 2 has an empty name
     for line in _lines("mountinfo"):
         mount, _, system = line.partition(" - ")
         _, _, _, root, point, *_ = mount.split()

@@ -1,5 +1,5 @@
-"""Whether code compiles and which names it defines: one answer for sandbox, Ruff, rewards,
-measures and labels.
+"""Says whether code compiles and which names it defines. This is one answer for sandbox, Ruff,
+rewards, measures and labels.
 
 Code parses if compile() takes it as a module, in the Python that runs candidates, and a byte order
 mark before it does not count. The answer comes from a process of its own, which is started like
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from rlvf.errors import RlvfError
 
-# Like the sandbox's server.
+# The process is started like the sandbox's server.
 _PYTHON = (sys.executable, "-s", "-P", "-S", "-B", "-W", "ignore", "-X", "utf8", "-c")
 _BOOT = """
 import sys
@@ -40,7 +40,7 @@ _TEXTS_KEPT = 1024
 
 @dataclass(frozen=True)
 class SyntaxProblem:
-    """Why code does not compile: line and column count from 1."""
+    """Why code does not compile, and where. Line and column count from 1."""
 
     line: int
     column: int
@@ -94,7 +94,8 @@ def parse(code: str) -> Parsed:
 
 
 class _Examiner:
-    """The process that looks at code, and this end of the pipes to it; replaced when it dies."""
+    """The process that looks at code, and this end of the pipes to it. It is replaced when it
+    dies."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -115,7 +116,7 @@ class _Examiner:
                 except BrokenPipeError:
                     pass
                 except BaseException:
-                    if self._process:  # its answer would be taken for that to the next question
+                    if self._process:  # else its answer would be taken for the next one
                         self._process.kill()
                     self.close()
                     raise
@@ -147,7 +148,7 @@ class _Examiner:
         return self._process
 
     def close(self) -> int:
-        """End the process, whose exit status this is; the next question starts another one."""
+        """End the process and return its exit status. The next question starts another one."""
         process, self._process = self._process, None
         if process is None or self._owner != os.getpid():
             return 0

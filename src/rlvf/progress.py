@@ -1,4 +1,4 @@
-"""Progress of long work: one line now and then, so that logs stay readable."""
+"""Prints the progress of long work, one line now and then, so that logs stay readable."""
 
 import sys
 import time

@@ -1,4 +1,5 @@
-"""Task -> prompt, and what a prompt leaves open. rlvf.extraction is the way back.
+"""Makes prompts of tasks, and says what a prompt leaves open. rlvf.extraction is the way back, from
+completions to code.
 
 The prompt, for chat and base models alike, is the task's text and, as MBPP's authors do
 (Austin et al. 2021, arXiv 2108.07732, section 3.1), some of its tests:

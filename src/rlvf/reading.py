@@ -43,7 +43,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def read_mapping(text: str, origin: str) -> dict[str, Any]:
-    """The keys and values of a text; none of a text without anything but comments.
+    """The keys and values of a text. There are none if it holds nothing but comments.
 
     Raises:
         RlvfError: it holds something else; names `origin`, line and key.
@@ -62,7 +62,7 @@ def read_value(text: str, origin: str) -> Any:
     Raises:
         RlvfError: it is not valid; names `origin` and the line.
     """
-    try:  # JSON first: some of its escapes are others in YAML.
+    try:  # JSON comes first, since some of its escapes mean something else in YAML.
         return json.loads(text, object_pairs_hook=_mapping, parse_constant=_refuse)
     except (ValueError, RecursionError):
         pass
@@ -79,7 +79,7 @@ def read_value(text: str, origin: str) -> Any:
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key stands twice")  # YAML knows the lines.
+        raise ValueError("a key stands twice")  # The YAML reader will name the lines.
     return dict(pairs)
 
 
@@ -88,7 +88,7 @@ def _refuse(constant: str) -> None:
 
 
 class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers = {}  # noqa: RUF012 So PyYAML has it.
+    yaml_implicit_resolvers = {}  # noqa: RUF012 PyYAML has it so.
 
     def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)

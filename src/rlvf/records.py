@@ -23,9 +23,10 @@ from rlvf.files import atomic_writer
 
 # Far above any generation limit: a longer text is a damaged file, not a completion.
 MAX_COMPLETION_CHARACTERS = 500_000
-# Of one integer. A candidate's value may have a little more of them (values.MAX_INT_BYTES).
+# One integer may have so many digits. A candidate's value may have a few more
+# (values.MAX_INT_BYTES).
 _MAX_DIGITS = 150_000
-# Of these, Python reads an integer in no time, whatever its own limit is set to (at least 640).
+# Python reads an integer of so many digits fast, whatever its own limit is set to (at least 640).
 _FEW_DIGITS = 640
 
 Verdict = Literal[
@@ -52,7 +53,7 @@ class Record(BaseModel):
 R = TypeVar("R", bound=Record)
 
 
-# By how much numbers may differ.
+# Numbers may differ by so much.
 Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -123,7 +124,7 @@ class TestResult(Record):
 
 
 class ExecutionTimes(Record):
-    """What one completion's execution took, in `seconds`, and each of its tests."""
+    """How long one completion's execution took, in `seconds`, and each test, in `milliseconds`."""
 
     task_id: str
     sample_id: int
@@ -181,7 +182,7 @@ class CellId(Record):
 
 
 class DecodedCellId(CellId):
-    """And how the cell was decoded."""
+    """Which cell of a study's grid a measurement belongs to, and how the cell was decoded."""
 
     decoding: str
 
@@ -191,9 +192,9 @@ class Sample(DecodedCellId):
 
     `findings` counts Ruff findings by severity, `rules` by rule code. `tokens` is None for
     controls. `parses` is whether the code compiles (see rlvf.parsing). `defines_entry_point` is
-    whether, besides, a test came to the entry point or a statement may bind its name; a program
-    that reads standard input is its own entry point. `tests_hidden` counts the tests that the
-    prompt did not show. `hacks` are defined in rlvf.analysis.hacking.
+    whether it compiles and, besides, a test came to the entry point or a statement may bind its
+    name. A program that reads standard input is its own entry point. `tests_hidden` counts the
+    tests that the prompt did not show. `hacks` are defined in rlvf.analysis.hacking.
     """
 
     task_id: str
@@ -240,11 +241,11 @@ class TrainingStep(CellId):
 
 
 class TrainingStepTimes(CellId):
-    """What one optimiser step took; the generation that it begins, if any, with its rewards.
+    """How long one optimiser step took and, if it begins a generation, that one and its rewards.
 
-    Memory is the peak so far, in MiB: `memory_mb` what the process had resident, without that of
-    the sandbox's processes; `gpu_memory_mb` what was allocated of the GPU's, None without one. They
-    start anew where an interrupted run goes on.
+    Memory is the peak so far, in MiB. `memory_mb` is what the process had resident, without that of
+    the sandbox's processes. `gpu_memory_mb` is what was allocated of the GPU's memory, None without
+    a GPU. They start anew where an interrupted run goes on.
     """
 
     step: int
@@ -364,11 +365,11 @@ def _checked(content: dict[str, Any], record: type[R], where: str) -> R:
 
 
 class _NotRead(Exception):
-    """JSON that is valid, but that nobody can have meant."""
+    """The JSON is valid, but nobody can have meant what it says."""
 
 
 def _integer(text: str) -> int:
-    """Any integer that values can hold: `int` refuses more than 4,300 digits."""
+    """Read any integer that values can hold, since `int` refuses more than 4,300 digits."""
     if len(text) <= _FEW_DIGITS:
         return int(text)
     digits = text.removeprefix("-")

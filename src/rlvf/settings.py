@@ -1,7 +1,8 @@
-"""What the sections of the configuration are built from, the sections that a person also needs
-without a configuration file, and how one section is read and written.
+"""What the sections of the configuration are built from, some of the sections, and how one section
+is read and written.
 
-The latter have defaults, equal to config.yaml's.
+Sections that a person also needs without a configuration file have defaults, which are equal to
+config.yaml's.
 """
 
 import importlib
@@ -30,14 +31,14 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*$")]
 PackageName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
 Positive = Annotated[int, Field(gt=0)]
 Probability = Annotated[float, Field(gt=0, le=1)]
-# In full, so that it cannot move.
+# A commit is given in full, so that it cannot move.
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-# What every library that draws numbers takes.
+# Every library that draws random numbers takes such a seed.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def _of_the_hub(repo: str) -> str:
-    # In folders' names "--" stands for the stroke.
+    # In folders' names "--" stands for the slash.
     if not re.fullmatch(r"(\w[\w.-]*/)?\w[\w.-]*", repo, re.ASCII) or re.search(r"--|\.\.", repo):
         raise ValueError(f"{repo!r} is no repository's name as the hub allows it: NAMESPACE/NAME")
     return repo
@@ -57,7 +58,7 @@ UsersPath = Annotated[str, AfterValidator(_written_out)]
 
 
 class KeyedError(ValueError):
-    """What is wrong with `key`, counted from the section that finds it."""
+    """Says what is wrong with `key`, which is a path that begins in the section that raises it."""
 
     def __init__(self, key: str, message: str):
         super().__init__(message)
@@ -65,7 +66,8 @@ class KeyedError(ValueError):
 
 
 class Section(BaseModel):
-    """A section of the configuration: unknown keys, inexact types, infinite numbers are errors."""
+    """A section of the configuration. Unknown keys, inexact types and infinite numbers are
+    errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -99,7 +101,7 @@ class SandboxSettings(Section):
     Both are seconds of processor time, so that a busy machine changes no verdict; `wall_factor`
     times as much may be spent in all, time that a candidate chooses to wait included. `memory_mb`
     is the address space. `packages` are those that candidates may import beside the standard
-    library; without any there is no such key.
+    library; if there are none, the key is not written.
     """
 
     timeout: float = Field(default=10.0, gt=0)
@@ -185,8 +187,8 @@ class RewardComponent(Section):
 
 
 def kinds(package: str, path: list[str]) -> dict[str, ModuleType]:
-    """The modules of a package by name, each of them one kind of a section: its `Settings`, and
-    what they are for. So a kind is added by adding a file."""
+    """The modules of a package by name. Each of them is one kind of a section, and holds its
+    `Settings` and what they are for. So a kind is added by adding a file."""
     names = sorted(module.name for module in pkgutil.iter_modules(path))
     return {name: importlib.import_module(f"{package}.{name}") for name in names}
 
@@ -209,7 +211,7 @@ def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> 
 
 
 def to_json(settings: Section | dict) -> str:
-    """One canonical line: keys sorted, so that reordering YAML changes nothing."""
+    """Settings as one canonical line. Keys are sorted, so that reordering YAML changes nothing."""
     raw = settings.model_dump(mode="json") if isinstance(settings, Section) else settings
     return json.dumps(raw, sort_keys=True)
 

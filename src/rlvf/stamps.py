@@ -1,15 +1,15 @@
 """What a stage depends on besides its files and settings: code, and versions of packages.
 
-Snakemake makes a product again when a parameter of its rule has changed. These are parameters: one
-text `path@checksum` for each file of which the stage reaches something, `package==version` for
-each package that decides on its products. Python counts as a package where candidates' code is
-read or run, since its minor version says what is valid syntax.
+Snakemake makes a product again when a parameter of its rule has changed. Stamps are such
+parameters. There is one text `path@checksum` for each file of which the stage reaches something,
+and one text `package==version` for each package that decides on its products. Python counts as a
+package where candidates' code is read or run, since its minor version says what is valid syntax.
 
 The checksum is taken over the definitions that the stage reaches (functions, classes, constants),
 followed by name from `run` of its module in rlvf.commands through all modules of rlvf, without
 comments and docstrings. So a change of one definition concerns the stages that use it and no
-others. What is reached in other ways than by name is named here, in `_BESIDES`; files that are not
-Python, in `_FILES`, and these count as they are.
+others. What is reached in other ways than by name is named in `_BESIDES`. Files that are not Python
+are named in `_FILES`, and count as they are.
 """
 
 import ast
@@ -29,12 +29,12 @@ _PACKAGE = _SOURCE.name
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
-# Started as a program of its own.
+# These modules start the functions as programs of their own.
 _BESIDES = {
     "rlvf.sandbox.connection": ["rlvf.sandbox.inside.server.main"],
     "rlvf.parsing": ["rlvf.sandbox.inside.examiner.main"],
 }
-# Read by a package, from its own folder.
+# These packages read such files from their own folders.
 _FILES = {"rlvf.analysis.explorer": "page.*"}
 
 
@@ -45,9 +45,9 @@ def stamps(
     kinds: tuple[str, ...] = (),
     unused: tuple[str, ...] = (),
 ) -> list[str]:
-    """The stamps of a sub-command of `rlvf`: with these further packages and with the modules that
-    are found by the `kind` of a section; without the modules that this use of it does not come
-    to."""
+    """The stamps of a sub-command of `rlvf`. `packages` are further packages, `kinds` the modules
+    that are found by the `kind` of a section, and `unused` the modules that this use of the
+    sub-command does not come to."""
     reached: dict[str, set[str]] = {}
     command = commands.module(stage)
     for module, name in ((command.__name__, "run"), *((kind, "") for kind in kinds)):
@@ -68,7 +68,7 @@ def _package(name: str) -> str:
     if name == "python":
         return f"python=={sys.version_info.major}.{sys.version_info.minor}"
     try:
-        # Without the part that says for which device it was built.
+        # The part that says for which device it was built is left out.
         return f"{name}=={version(name).partition('+')[0]}"
     except PackageNotFoundError:
         return f"{name} is not installed"
@@ -89,9 +89,9 @@ class _Definition(NamedTuple):
 
 
 class _Module(NamedTuple):
-    """`definitions` by the names that they bind; what `imported` names stand for, as
-    (module, name), the name being "" for a module itself; `loose` are statements that bind
-    nothing, and so are reached with the module."""
+    """A module of ours. `definitions` are by the names that they bind. `imported` says what names
+    stand for, as (module, name), where the name is "" for a module itself. `loose` are statements
+    that bind nothing, and so are reached with the module."""
 
     definitions: dict[str, list[_Definition]]
     imported: dict[str, tuple[str, str]]
@@ -100,7 +100,7 @@ class _Module(NamedTuple):
 
 @cache
 def _path(module: str) -> Path | None:
-    """The file of a module of ours; None of any other."""
+    """The file of a module of ours, or None for any other module."""
     package, *parts = module.split(".")
     if package != _PACKAGE:
         return None
@@ -133,7 +133,7 @@ def _module(name: str) -> _Module:
 
 
 def _definition(statement: ast.stmt) -> _Definition:
-    """All of it in one walk, since Snakemake waits for this each time it starts."""
+    """Find all of it in one walk, since Snakemake waits for this each time it starts."""
     bound, mentioned, imports, text = set(), set(), [], []
     assigns = isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign)
     if isinstance(statement, _DEFINITIONS):
@@ -150,7 +150,7 @@ def _definition(statement: ast.stmt) -> _Definition:
             imports.append(node)
         text.append(f"{type(node).__name__}(")
         for field in node._fields:
-            if field == "ctx":  # follows from the place
+            if field == "ctx":  # it follows from the place
                 continue
             value = getattr(node, field)
             if isinstance(value, ast.AST):
@@ -208,7 +208,8 @@ def _is_main(node: ast.stmt) -> bool:
 
 
 def _follow(module: str, name: str, reached: dict[str, set[str]], unused: tuple[str, ...]) -> None:
-    """Add what a definition reaches, itself included, by module; an empty name is the whole one."""
+    """Add what a definition reaches, itself included, by module. An empty name stands for all
+    definitions of the module."""
     if _path(module) is None or module in unused:
         return
     found = _module(module)
@@ -245,7 +246,7 @@ def _follow_mentioned(
                 _follow(target, inner, reached, unused)
             elif dot:
                 _follow(target, attribute, reached, unused)
-            elif owner not in owners:  # handed on as a whole
+            elif owner not in owners:  # the module is handed on as a whole
                 _follow(target, "", reached, unused)
 
 

@@ -1,5 +1,5 @@
-"""Numbers, durations and tables that read well on a terminal; tables are Markdown, too. Needs
-nothing but Python."""
+"""Writes numbers, durations and tables that read well on a terminal. Tables are Markdown, too. This
+module needs nothing but Python."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ NOTHING = "–"
 
 
 def short_number(number: float) -> str:
-    """Two digits where the number is small, whole where it is not: 1.6, 16, 160."""
+    """The number with two digits if it is small, and whole if it is not: 1.6, 16, 160."""
     return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
 
 
@@ -18,8 +18,8 @@ def duration(seconds: float) -> str:
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
-    """A Markdown table with padded cells: the first `text_columns` to the left, the others, being
-    numbers, to the right."""
+    """A Markdown table with padded cells. The first `text_columns` are aligned to the left, and the
+    others, which are numbers, to the right."""
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     rule = [
         "-" * width if i < text_columns else "-" * (width - 1) + ":"

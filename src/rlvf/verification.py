@@ -1,4 +1,4 @@
-"""One verification of a batch of completions: execution and lint, as the rewards need them."""
+"""Verifies a batch of completions once, by execution and lint, as the rewards need them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from rlvf.settings import LintSettings, SandboxSettings
 
 @dataclass(frozen=True)
 class Verified:
-    """What is known of one completion; None for what no reward asked for."""
+    """What is known of one completion. What no reward asked for is None."""
 
     task: Task
     completion: str
@@ -22,13 +22,13 @@ class Verified:
 
 
 class Verifier:
-    """Runs the sandbox, Ruff or both (None switches one off). A context manager.
+    """Runs the sandbox, Ruff or both (None switches one off). It is a context manager.
 
     Make it before torch is imported: its sandbox starts processes, for `workers` cores.
     """
 
     def __init__(self, sandbox: SandboxSettings | None, lint: LintSettings | None, workers: int):
-        # One more than cores: while a verdict is made here, none of them is idle.
+        # There is one worker more than cores, so that no core is idle while a verdict is made here.
         self._sandbox = Sandbox(sandbox, workers + 1) if sandbox is not None else None
         self._lint = lint
 

@@ -1,6 +1,8 @@
-"""Where tasks come from. A benchmark is a module here, by whose name the configuration's `kind`
-calls it, with its `Settings`, its SPLITS, `load(settings, split) -> list[Task]` and
-`size(settings, split) -> int`. There is no list of them: adding one is adding its file.
+"""Where tasks come from.
+
+A benchmark is a module here, which the configuration's `kind` names. It has its `Settings`, its
+SPLITS, `load(settings, split) -> list[Task]` and `size(settings, split) -> int`. There is no list
+of benchmarks: adding one is adding its file.
 """
 
 from types import ModuleType

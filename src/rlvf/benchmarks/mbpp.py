@@ -1,8 +1,8 @@
 """MBPP (Austin et al. 2021, arXiv 2108.07732): 974 tasks in the publisher's splits.
 
-Read from the hub's dataset as `rlvf fetch` made it, or from a copy of the publisher's `mbpp.jsonl`,
-never over the network. Either way the content is checked against one checksum, taken over the rows
-themselves, so that it does not depend on how the file is packed.
+They are read from the hub's dataset as `rlvf fetch` made it, or from a copy of the publisher's
+`mbpp.jsonl`, and never over the network. Either way the content is checked against one checksum. It
+is taken over the rows themselves, so that it does not depend on how the file is packed.
 """
 
 import ast
@@ -95,7 +95,7 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 def _parquet_rows(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of a folder that `rlvf fetch` made, by task_id, and where each stands."""
-    # Imported here: mbpp.jsonl is read without.
+    # This is imported here, since mbpp.jsonl is read without it.
     from pyarrow import ArrowException, parquet
 
     verify_folder(folder)
@@ -106,7 +106,7 @@ def _parquet_rows(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         except (OSError, ArrowException) as error:
             raise RlvfError(f"{path}: not a Parquet file: {error}") from error
         rows += [(f"{path}: row {number}", row) for number, row in enumerate(found, 1)]
-    # One file holds one split; the benchmark's order is that of the numbers.
+    # One file holds one split, but the benchmark's order is that of the numbers.
     return iter(sorted(rows, key=lambda place: place[1].get("task_id", 0)))
 
 
@@ -124,7 +124,8 @@ def _task(row: dict[str, Any]) -> Task:
 
 
 def _entry_point(test: str) -> str:
-    """The function that a test is about: the first call of no builtin, else the first call."""
+    """The function that a test is about. It is the first that is called and is no builtin, or else
+    the first that is called."""
     names = [
         node.func.id
         for node in ast.walk(ast.parse(test))

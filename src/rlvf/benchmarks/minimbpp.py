@@ -24,10 +24,11 @@ from rlvf.records import AssertTest, Task
 from rlvf.settings import Positive, Section, Seed
 
 PRETRAIN, TRAIN, TEST = "pretrain", "train", "test"
-# Those with tasks; `pretrain` has samples without end instead.
+# These splits have tasks; `pretrain` has samples without end instead.
 SPLITS = (TRAIN, TEST)
 _TESTS_PER_TASK = 3
-# In so many, a composition whose wrong forms can be told from the right one finds inputs that do.
+# If any inputs can tell the wrong forms of a composition from the right one, so many attempts find
+# some.
 _ATTEMPTS = 100
 _CONSTANTS = range(2, 10)
 
@@ -134,7 +135,7 @@ class Composition:
 
 
 def load(settings: Settings, split: str) -> list[Task]:
-    """The tasks of a split, generated: the same for the same settings."""
+    """Generate the tasks of a split, which are the same for the same settings."""
     rng = random.Random(f"{settings.seed}/{split}/tasks")
     return [
         _task(composition, f"minimbpp/{split}/{number}", split, rng)
@@ -153,7 +154,7 @@ def pretraining_samples(
     lint_habit_rate: float,
     rng: random.Random,
 ) -> Iterator[tuple[Task, str]]:
-    """Endless (task, completion) pairs from the `pretrain` split, for the mini models' corpus.
+    """Yield endless (task, completion) pairs from the `pretrain` split for the mini models' corpus.
 
     A completion writes each misconceived part wrongly with `misconception_rate`, and has each of
     a handful of lint-dirty habits with `lint_habit_rate`.
@@ -196,7 +197,7 @@ def _with_constants(
 ) -> Iterator[Composition]:
     """The three operations with some of their possible constants."""
     map_constants = rng.sample(_CONSTANTS, 2) if map_.takes_constant else [None]
-    # Few ambiguous compositions: each costs the best policy half a task.
+    # Ambiguous compositions are few, since each costs the best policy half a task.
     count = 1 if filter_.ambiguous else 3
     filter_constants = rng.sample(_CONSTANTS, count) if filter_.takes_constant else [None]
     for map_constant, filter_constant in itertools.product(map_constants, filter_constants):
@@ -228,8 +229,8 @@ def _draw_examples(
 ) -> list[tuple[list[int], object]] | None:
     """Random inputs with their right answers, or None if some wrong form gets them all right.
 
-    It does for good where a part does not matter: the sum of the numbers from 0 on is that of the
-    positive ones.
+    Where a part does not matter, its wrong form always gets them right: the sum of the numbers from
+    0 on is that of the positive ones.
     """
     right, *wrong = _functions(composition)
     inputs = [_input(composition, rng) for _ in range(_TESTS_PER_TASK)]
@@ -253,7 +254,7 @@ def _functions(composition: Composition) -> list[Callable[[list[int]], object]]:
 
 
 def _input(composition: Composition, rng: random.Random) -> list[int]:
-    # The constant and zero are likely members: they tell `<` from `<=`.
+    # The constant and zero are made likely members, since they tell `<` from `<=`.
     borders = [k for k in (composition.filter_constant, 0) if k is not None]
     values = [rng.randint(-9, 12) for _ in range(rng.randint(3, 5))] + [rng.choice(borders)]
     rng.shuffle(values)
@@ -297,7 +298,7 @@ def _comprehension(name: str, expressions: tuple[str, str, str], nums: str = "nu
 def _write_program(
     name: str, expressions: tuple[str, str, str], rng: random.Random, habit_rate: float
 ) -> str:
-    """One of two styles, with lint-dirty habits: what Ruff's reward can act upon.
+    """Write a program in one of two styles, with lint-dirty habits for Ruff's reward to act upon.
 
     Two habits are so common that greedy answers have them, the others half as common.
     """

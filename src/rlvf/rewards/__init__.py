@@ -1,9 +1,9 @@
-"""Rewards: what was verified about a completion -> components -> their weighted sum.
+"""Computes the components of rewards from what was verified about a completion.
 
-Verification (sandbox, Ruff) happens once for a batch; components read its outcome. A component is a
-module here, by whose name the configuration's `kind` calls it, with its `Settings` and
-`reward(verified, settings) -> float`; a mix of the configuration weighs components. There is no
-list of them: adding one is adding its file.
+Verification (sandbox, Ruff) happens once for a batch, and components read its outcome. A component
+is a module here, which the configuration's `kind` names. It has its `Settings` and
+`reward(verified, settings) -> float`. The reward is a weighted sum of components, and a mix of the
+configuration has the weights. There is no list of components: adding one is adding its file.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,8 @@ def component_rewards(
 ) -> dict[str, float | None]:
     """Each component's reward for one completion.
 
-    All are None when the infrastructure failed: half a verification must not become a low reward.
+    All are None when the infrastructure failed, since half a verification must not become a low
+    reward.
     """
     if verified.execution is not None and verified.execution.verdict == "infrastructure_error":
         return dict.fromkeys(components)

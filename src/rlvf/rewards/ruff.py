@@ -37,8 +37,8 @@ def reward(verified: "Verified", settings: Settings) -> float:
 
     With `per_lines` = n the burden is per n lines of code, otherwise per completion. With
     weights error 1, warning 0.5, info 0.25 and cap 4, one error and two warnings have a burden
-    of 2 and give 0.5. The empty file would be perfect: no code, or code that does not parse,
-    gives 0.
+    of 2 and give 0.5. No code, or code that does not parse, gives 0, since an empty file would be
+    perfect otherwise.
     """
     findings = verified.findings
     if verified.code is None or any(finding.code == INVALID_SYNTAX for finding in findings):

@@ -8,9 +8,9 @@
 it talks to each over a `Connection` (connection.py). A server forks a fresh process for each
 candidate, limits its time, and passes its answers on unread. Answers are plain data
 (inside/values.py); `judge.py` and `split.py` turn tests into expressions for the candidate and
-its answers into verdicts; `vetting.py` names tests that can be no test.
+its answers into verdicts; `vetting.py` names tests that test nothing.
 
-What a server and its candidates may do, the kernel decides: inside/isolation.py, syscalls.py.
+The kernel decides what a server and its candidates may do: inside/isolation.py, syscalls.py.
 docs/sandbox.md says what is kept out and how, which limits there are, and what each verdict means.
 """
 

@@ -22,9 +22,10 @@ from rlvf.sandbox.packages import find_packages
 from rlvf.settings import SandboxSettings
 
 _ATTEMPTS = 3
-# Between attempts, in seconds, times the number of the attempt: the machine may be overloaded.
+# The seconds to wait after each failed attempt, times its number, since the machine may be
+# overloaded.
 _PAUSE = 0.1
-# How many candidates for each worker may wait for one before them that takes long.
+# So many candidates for each worker may go ahead of one that takes long.
 _AHEAD = 32
 _PLANS_KEPT = 4096
 
@@ -40,7 +41,8 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Candidate:
-    """A completion's code to be run against its task's tests; None where no code was found."""
+    """A completion's code, which is None where none was found, to be run against its task's
+    tests."""
 
     task: Task
     sample_id: int
@@ -48,7 +50,7 @@ class Candidate:
 
 
 class Sandbox:
-    """Executes candidates on `workers` processes at a time. A context manager.
+    """Executes candidates on `workers` processes at a time. It is a context manager.
 
     Raises:
         RlvfError: a layer of isolation that the settings ask for cannot be had on this machine, or
@@ -64,13 +66,13 @@ class Sandbox:
         self._window = workers * _AHEAD
         memory, cpu = settings.memory_mb << 20, math.ceil(settings.total_timeout)
         packages = find_packages(settings.packages)
-        # By name, with those that the packages of the settings need.
+        # The versions by name, for the packages of the settings and those that they need.
         self.packages = packages.versions
         self._connections = [Connection(memory, cpu, packages) for _ in range(workers)]
         self._running: dict[Connection, _Work] = {}
         self._waiting: deque[_Work] = deque()
         self._lock = threading.RLock()
-        # Also runs at the end of the interpreter, where nobody closed the sandbox.
+        # This also runs at the end of the interpreter, where nobody closed the sandbox.
         self._finalizer = weakref.finalize(self, _shut_down, self._connections, self._lock)
         try:
             for connection in self._connections:
@@ -115,15 +117,15 @@ class Sandbox:
 
     @property
     def processes(self) -> list[int]:
-        """The process of each worker: the leader of its session."""
+        """The number of each worker's process, which leads a session of its own."""
         return [connection.pid for connection in self._connections]
 
     def close(self) -> None:
-        """End all processes and remove all scratch folders. Harmless twice."""
+        """End all processes and remove all scratch folders. It is harmless to call this twice."""
         self._finalizer()
 
     def execute(self, candidates: Iterable[Candidate]) -> Iterator[Execution]:
-        """One Execution for each candidate, in the same order, each as soon as it and those
+        """Yield one Execution for each candidate, in the same order, each as soon as it and those
         before it are done. `candidates` is read a little ahead of that.
 
         An error while waiting, Ctrl-C included, closes the sandbox.
@@ -156,7 +158,8 @@ class Sandbox:
     # ------------------------------------------------------------ all candidates together
 
     def _advance(self, wait: bool) -> None:
-        """Take what the servers have done and keep them busy, or wait until there is something."""
+        """Take what the servers have done, and keep them busy. With `wait`, this waits for a while
+        if they have done nothing yet."""
         with self._lock:
             if not self._finalizer.alive:
                 raise RlvfError("the sandbox is closed; make a new one")
@@ -192,7 +195,8 @@ class Sandbox:
             self._try_again(connection, work, error)
 
     def _replies(self, wait: bool) -> list[tuple["_Work", list[judge.Reply]]]:
-        """What has come by now, or, if there is something to wait for, comes next."""
+        """The replies that have come by now. With `wait`, this waits for a while if there are
+        none."""
         poll = select.poll()
         owners: dict[int, Connection] = {}
         for connection in self._running:
@@ -233,7 +237,7 @@ class Sandbox:
     # ------------------------------------------------------------ one candidate
 
     def _course(self, candidate: Candidate) -> "_Course":
-        """Yields orders, and is sent the replies to each."""
+        """Yields orders, is sent the replies to each, and returns the Execution."""
         task, sample_id, code = candidate.task, candidate.sample_id, candidate.code
         isolation = list(self._connections[0].layers)
         if code is None or not code.strip():
@@ -251,7 +255,7 @@ class Sandbox:
         replies = yield self._order(jobs, code)
         judged = [
             judge.Judged(job, reply, _findings(job, reply, timely))
-            for job, reply in zip(jobs, replies, strict=False)  # fewer, where one was lost
+            for job, reply in zip(jobs, replies, strict=False)  # after a lost run there are none
         ]
         for place, (job, reply, findings) in enumerate(judged):
             settling = job.settled(findings)
@@ -266,7 +270,7 @@ class Sandbox:
 
     def _plan(self, task: Task) -> tuple[bool, list[judge.Job]]:
         """The task's jobs, and whether a decision may depend on the time zone."""
-        # Samples of one task share its object, mostly: it is planned once.
+        # Samples of one task mostly share its object, so that it is planned once.
         known = self._plans.get(id(task))
         if known is None or known[0] is not task:
             if len(self._plans) >= _PLANS_KEPT:
@@ -307,7 +311,8 @@ class Sandbox:
         return Order(limits, runs, contents)
 
 
-# What every sandbox is tried with: a thread is started, a program reads and prints.
+# Every sandbox is tried with this task at first: its right answer starts a thread, and reads and
+# prints as a program.
 _KNOWN = Task.model_validate(
     {
         "task_id": "known",
@@ -331,7 +336,8 @@ _WRONG = "def f(x): return x"
 
 
 def _check_control_groups(settings: SandboxSettings) -> None:
-    """Raises RlvfError where they could end a candidate, or the run, within its own limits."""
+    """Raises RlvfError where control groups could end a candidate, or the run, that keeps to the
+    limits of the sandbox."""
     if (allowed := machine.memory()) < settings.memory_mb << 20:
         raise RlvfError(
             f"the sandbox cannot start: this process's control group (a container's, a job's) may "
@@ -356,8 +362,8 @@ _Steps = Generator[Order, list[judge.Reply], list[judge.Judged]]
 
 
 class _Work:
-    """A candidate on its way: what is to be run, and in the end its Execution, or an error that is
-    not the candidate's."""
+    """A candidate on its way. It has the order that is to be run next and, in the end, an Execution
+    or an error that is not the candidate's."""
 
     def __init__(self, course: _Course):
         self._course = course
@@ -368,13 +374,13 @@ class _Work:
         self.error: Exception | None = None
 
     def prepare(self) -> None:
-        """Make the first order, if there is to be one, or end."""
+        """Make the first order, or end if none is needed."""
         if not self._begun:
             self._begun = True
             self._go_on(lambda: next(self._course))
 
     def take(self, replies: list[judge.Reply]) -> None:
-        """Look at the replies to the order, and make the next one or end."""
+        """Look at the replies to the order, and make the next order or end."""
         self._go_on(lambda: self._course.send(replies))
 
     def fail(self, error: ServerLost) -> None:
@@ -382,7 +388,7 @@ class _Work:
         self._go_on(lambda: self._course.throw(error))
 
     def drop(self) -> None:
-        """End at once: nobody wants to know."""
+        """End at once, since nobody waits for the Execution any more."""
         self._begun, self.order = True, None
         self._course.close()
 
@@ -398,7 +404,7 @@ class _Work:
 
 def _shut_down(connections: list[Connection], lock: threading.RLock) -> None:
     for connection in connections:
-        connection.terminate()  # which also wakes the one who holds the lock
+        connection.terminate()  # this also wakes the thread that holds the lock
     with lock:
         for connection in connections:
             connection.end()

@@ -18,15 +18,16 @@ from rlvf.sandbox import judge, syscalls
 from rlvf.sandbox.inside import wire
 from rlvf.sandbox.packages import Packages
 
-# In seconds. A server says something each second: one that is silent for so long is taken to be
+# A server says something each second. One that is silent for so many seconds is taken to be
 # broken.
 _PATIENCE = 30.0
 _PERIOD = 1.0
 _CHUNK = 1 << 18
-# A file system in memory, where there is one.
+# This is a file system in memory, where there is one.
 _MEMORY = "/dev/shm"
 
-# Like -I, but for PYTHONHASHSEED: the order of a set of strings must not decide a verdict.
+# These options do what -I does, but leave PYTHONHASHSEED in force: the order of a set of strings
+# must not decide a verdict.
 _PYTHON = (sys.executable, "-s", "-P", "-S", "-B", "-X", "utf8", "-c")
 _BOOT = """
 import sys
@@ -63,7 +64,7 @@ class Connection:
         self._most = {"memory": memory, "cpu": cpu}
         self._packages = packages._asdict()
         self.layers: tuple[str, ...] = ()
-        # For so many seconds of listening it may stay silent.
+        # The process may stay silent for so many more seconds of listening.
         self._patience = 0.0
         self._lock = threading.Lock()
         self._terminated = False
@@ -86,7 +87,8 @@ class Connection:
             kept = {k: v for k, v in os.environ.items() if k == "LD_LIBRARY_PATH"}
             # More arenas than one take 64 MiB of a candidate's address space for each thread.
             python = {"PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1"}
-            # Else each candidate looks anew for all functions of shared libraries that it calls.
+            # Without this each candidate would look up anew all functions of shared libraries that
+            # it calls.
             python["LD_BIND_NOW"] = "1"
             kept["TZ"] = "UTC"
             try:
@@ -119,7 +121,8 @@ class Connection:
         self._write()
 
     def greet(self) -> dict[str, str]:
-        """Wait for a process that was started: the layers that it lacks, each with the reason."""
+        """Wait until the process that was started is ready. Returns the layers that it lacks, each
+        with the reason."""
         frames: list[bytes] = []
         while not frames:
             poll = select.poll()
@@ -139,7 +142,7 @@ class Connection:
         return greeting["missing"]
 
     def terminate(self) -> None:
-        """Have the process end soon, and none start after it. Any thread may call this."""
+        """Make the process end soon, and let none start after it. Any thread may call this."""
         with self._lock:
             self._terminated = True
             if self._process:
@@ -161,7 +164,7 @@ class Connection:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def send(self, order: Order) -> None:
-        """Have an order carried out, by a new process if there is none."""
+        """Begin to send an order to the process, or to a new one if there is none."""
         if self._process is None:
             self._restart()
         self._runs = order.runs
@@ -172,25 +175,25 @@ class Connection:
         self._write()
 
     def events(self) -> list[tuple[int, int]]:
-        """The descriptors to wait for, each with what for, as select.poll takes them."""
+        """The descriptors to wait for, each with its events, as select.poll takes them."""
         writing = [(self._input, select.POLLOUT)] if self._unsent else []
         return [(self._output, select.POLLIN), *writing]
 
     @property
     def patience(self) -> float:
-        """For how many seconds to listen at a time. So a stop of all processes, which is no silence
-        of the server's, costs no more than that."""
+        """How many seconds to listen at a time. If all processes are stopped meanwhile, the server
+        is not at fault, and no more than these seconds count as its silence."""
         return min(self._patience, _PERIOD)
 
     def wait(self, seconds: float) -> None:
-        """Say that there was nothing to be heard for so long."""
+        """Count so many seconds in which nothing was heard."""
         self._patience -= seconds
         if self._patience <= 0:
             raise ServerLost("its process is silent")
 
     def receive(self) -> list[judge.Reply] | None:
-        """Go on with the order after an event; the replies, one for each run, once all are there.
-        Runs that come after one that was lost have none."""
+        """Go on with the order after an event. Once all replies are there, this returns them, one
+        for each run. Runs that come after one that was lost have none."""
         self._write()
         for frame in self._read():
             kind, content = frame[:1], frame[1:]
@@ -227,7 +230,7 @@ class Connection:
         )
         killed = reply.end == "exit" and reply.status == -signal.SIGKILL
         if killed and cpu_seconds < cpu_limit:
-            # Neither the server did that nor a limit, and the candidate has no means to.
+            # Neither the server nor a limit did that, and the candidate has no means to do it.
             raise ServerLost("something outside, for want of memory perhaps, killed a candidate")
         return reply
 
@@ -240,7 +243,7 @@ class Connection:
             raise ServerLost("its new process is not confined as the first one was")
 
     def _write(self) -> None:
-        """As much as the process takes now."""
+        """Write as much as the process takes now."""
         try:
             while self._unsent:
                 self._unsent = self._unsent[os.write(self._input, self._unsent) :]
@@ -250,7 +253,7 @@ class Connection:
             raise ServerLost(f"its process cannot be reached: {error}") from error
 
     def _read(self) -> list[bytes]:
-        """The frames that are complete now."""
+        """Read what the process has written. Returns the frames that are complete now."""
         try:
             data = os.read(self._output, _CHUNK)
         except BlockingIOError:
@@ -262,10 +265,10 @@ class Connection:
 
 
 def _scratch_folder() -> str:
-    """A new folder of this user's alone, in memory if there is room."""
+    """Make a new folder that only this user can enter, in memory if there is room."""
     try:
         folder = tempfile.mkdtemp(prefix="rlvf-sandbox-", dir=_MEMORY)
     except OSError:
         folder = tempfile.mkdtemp(prefix="rlvf-sandbox-")
-    os.chmod(folder, 0o700)  # the umask may have taken something of that
+    os.chmod(folder, 0o700)  # the umask may have removed some of these rights
     return folder

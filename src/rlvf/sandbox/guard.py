@@ -2,7 +2,7 @@
 
 Whatever is not listed here is not done outside of the candidate's process. What is listed takes
 time and memory in proportion to its arguments, or is replaced by a version that raises
-OverflowError where it would not. Loops look at a clock, which sums up what is left.
+OverflowError where it would not. Loops look at a clock, so that many short steps end in time, too.
 """
 
 import cmath
@@ -34,11 +34,12 @@ from rlvf.sandbox.inside.values import (
     Undecided,
 )
 
-# Processor time of one decision, beside the time of the single operation that it is in then.
+# The seconds of processor time of one decision. The single operation that it is in by then may take
+# longer.
 _SECONDS = 0.3
 # How many steps of a loop may pass between two looks at the clock.
 _STEP = 16
-# Of a result: the product of two of the largest integers that can arrive.
+# A result may have as many bits as the product of two of the largest integers that can arrive.
 _MAX_BITS = 16 * MAX_INT_BYTES
 _MAX_MODULUS_BITS = 4096
 _MAX_DIGITS = 10_000
@@ -46,7 +47,7 @@ _MAX_DIGITS = 10_000
 _T = TypeVar("_T")
 
 _current = threading.local()
-# Python's own values, which other code of this process may have changed.
+# These are Python's own settings, which other code of this process may have changed.
 _MAX_STR_DIGITS = 4300
 _RECURSION = 1000
 _TIME_WORDS = ("timestamp", "astimezone", "now", "today", "time.local", "strftime")
@@ -63,9 +64,9 @@ _DECIMALS = decimal.Context(
 
 
 def in_plain_surroundings(step: Callable[[], _T]) -> _T:
-    """Do the step as in an interpreter that has just started, whatever this process, a trainer for
-    instance, has set for itself: digits of integers, depth of recursion, decimal arithmetic,
-    warnings that are errors."""
+    """Do the step as in an interpreter that has just started. This process, which may be a trainer,
+    may have set other limits on digits of integers and on the depth of recursion, other decimal
+    arithmetic, or warnings that are errors."""
     if any(action == "error" for action, *_ in warnings.filters):
         with warnings.catch_warnings():
             warnings.resetwarnings()
@@ -88,13 +89,13 @@ def in_plain_surroundings(step: Callable[[], _T]) -> _T:
 
 
 def asks_for_the_time(source: str) -> bool:
-    """Whether this may use what `utc` is for."""
+    """Whether the code may use the local time, and so needs `utc`."""
     return any(word in source for word in _TIME_WORDS)
 
 
 @contextlib.contextmanager
 def utc() -> Iterator[None]:
-    """Have this process's local time be the candidates'."""
+    """Set this process's local time to that of the candidates, and set it back at the end."""
     before = os.environ.get("TZ")
     os.environ["TZ"] = "UTC"
     time.tzset()
@@ -146,7 +147,8 @@ def _length(value: Any) -> int:
 
 
 def _nodes(value: Any) -> int:
-    """How many values a nested list would hold if none were shared. Counts a little too far."""
+    """How many values a nested list would hold if none were shared. It stops counting when they are
+    too many."""
     count, left = 0, [value]
     while left and count <= MAX_NODES:
         count += 1
@@ -216,7 +218,7 @@ def _sum(items: Iterable, /, start: Any = 0) -> Any:
 def _isinstance(value: Any, kinds: Any) -> bool:
     if not isinstance(value, Opaque):
         return isinstance(value, kinds)
-    # Whatever class the object claims to be of.
+    # This holds whatever class the object claims to be of.
     if not isinstance(value, TooLarge) and only_data(kinds):
         return False
     raise Undecided
@@ -263,7 +265,7 @@ _SAFE: set[Callable] = {
     *(f for module in (math, cmath) for f in vars(module).values() if callable(f)),
 } - _SLOW_MATH
 
-# What the guarded versions are called in a decision.
+# A decision finds the guarded versions under these names.
 TICK, TICKED = "__tick", "__ticked"
 NAMES: dict[str, Callable] = {
     TICK: _tick,
@@ -274,13 +276,13 @@ NAMES: dict[str, Callable] = {
 
 
 def operator_name(kind: type) -> str | None:
-    """What to call in place of this operator of `ast`; None where it may stay."""
+    """The name to call in place of this operator of `ast`, or None where it may stay."""
     return f"__{kind.__name__}" if kind.__name__ in _OPERATORS else None
 
 
 def function_name(function: Any) -> str | None:
-    """What to call in place of this function; an empty text where it may stay, None where it may
-    not be called."""
+    """The name to call in place of this function. It is an empty text where the function may stay,
+    and None where it may not be called."""
     try:
         if function in _GUARDED:
             return f"__{function.__name__}"
@@ -304,13 +306,13 @@ METHODS = PURE_METHODS - {
     *("center", "expandtabs", "format", "format_map", "join", "ljust", "maketrans", "replace"),
     *("rjust", "to_bytes", "translate", "zfill"),
 }
-# Those that make a table of any iterable.
+# Methods that make a table of any iterable.
 SET_METHODS = {name for name in dir(frozenset) if name[0] != "_"} - {"copy"}
 ATTRIBUTES = {
     *("real", "imag", "numerator", "denominator", "days", "seconds", "microseconds", "year"),
     *("month", "day", "hour", "minute", "second", "microsecond", "start", "stop", "step"),
 }
-# Of text, where it is the test's own: what else to do with values.
+# Methods of text that may also be called with values, if the text is the test's own.
 TEMPLATE_METHODS = {"format", "join"}
 _NESTED = re.compile(r"\{[^{}]*\{")
 

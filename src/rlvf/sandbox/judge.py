@@ -1,4 +1,4 @@
-"""From a task to what the candidate's process is asked, and from its answers to verdicts.
+"""Turns a task into what the candidate's process is asked, and its answers into verdicts.
 
 This is the only place where expected values meet the candidate's values.
 """
@@ -33,9 +33,9 @@ from rlvf.sandbox.inside.candidate import EXIT_NO_MEMORY
 from rlvf.sandbox.split import SplitAssert, names_in, set_up, split_around_objects, split_assert
 
 _MAX_MESSAGE = 2000
-# What reading a frame may raise that the candidate wrote itself.
+# Reading a frame may raise these, since the candidate may have written it itself.
 _MALFORMED = (ValueError, TypeError, LookupError, RecursionError)
-# Without alternatives that begin alike: the time is linear.
+# No two alternatives begin alike, so that matching takes linear time.
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -48,7 +48,7 @@ class Finding(NamedTuple):
 
 
 PASSED = Finding("passed")
-# What is left to be settled: the decision asked something of an object that did not travel.
+# A test is still to be settled if its decision asked something of an object that did not travel.
 NOT_PLAIN = "NotPlainData"
 UNDECIDED = Finding("wrong_answer", NOT_PLAIN)
 
@@ -73,7 +73,7 @@ class Reply:
 
     @property
     def timed_out(self) -> bool:
-        # The two signals are the kernel's for RLIMIT_CPU, had the server been late.
+        # The kernel sends these two signals for RLIMIT_CPU, in case the server is late.
         late = self.end == "exit" and self.status in (-signal.SIGXCPU, -signal.SIGKILL)
         return late or self.end in ("cpu", "wall")
 
@@ -90,9 +90,9 @@ class CandidateError(Exception):
 
 
 class Check(Protocol):
-    """One test of the kinds that run inside a loaded module. `step` is the candidate's share: code
-    to evaluate, and with what to call it; `inside` and `outside` are the names that it and the
-    test's share use."""
+    """One test of the kinds that run inside a loaded module. `step` is the candidate's share: the
+    code to evaluate, and the arguments to call its value with, if any. `inside` are the names that
+    this share uses, and `outside` are those of the test's share."""
 
     step: dict
     whole: bool
@@ -102,16 +102,17 @@ class Check(Protocol):
     def judge(self, outcomes: list) -> Finding:
         """The verdict on the step's outcomes, one for each of its expressions, or UNDECIDED.
 
-        Raises ValueError or TypeError when they are none.
+        Raises ValueError or TypeError when these are no outcomes.
         """
 
     def settled(self, task: Task, undecided: bool) -> "Check":
-        """The check that decides what this one left undecided, or the same if it did not."""
+        """The check that decides what this one left undecided. If it left nothing, the candidate's
+        share stays as it is."""
 
 
 class _Split:
-    """An assert of which the candidate evaluates parts. Where it is to be `settled`, objects that
-    did not travel are not asked any more."""
+    """An assert of which the candidate evaluates parts. Once it is `settled`, it is judged without
+    asking anything more of objects that did not travel."""
 
     def __init__(self, code: str, split: SplitAssert, whole: bool = False, settled: bool = False):
         self._code = code
@@ -133,7 +134,7 @@ class _Split:
             if not self._settled:
                 return UNDECIDED
             return Finding("wrong_answer", NOT_PLAIN, f"{self._shown(decoded)}: {_UNDECIDABLE}")
-        except Exception as error:  # as the assert itself would have raised: None < 3
+        except Exception as error:  # the assert itself would have raised it: None < 3
             return _error(type(error).__name__, str(error))
         return _wrong(self._shown(decoded), strangers)
 
@@ -149,7 +150,7 @@ class _Split:
 
 
 def _wrong(message: str, strangers: list[str] | None) -> Finding:
-    """A wrong answer. If there are strangers, which equal no plain value, it may be unjust."""
+    """A wrong answer. It may be unjust if there are strangers, which are taken to equal nothing."""
     if strangers:
         return Finding("wrong_answer", NOT_PLAIN, f"{message}: {_EQUALS_NOTHING}")
     return Finding("wrong_answer", None, message)
@@ -161,8 +162,8 @@ _UNDECIDABLE = "this cannot be decided on plain data, and counts as wrong"
 
 @lru_cache(maxsize=4096)
 def _is_class(reference: str, name: str) -> bool:
-    """Whether the reference makes a class of that name. Where it does not say, its first letter
-    does."""
+    """Whether the reference defines a class of that name. Where it defines nothing of that name, a
+    name that begins with a capital letter is taken for a class."""
     with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         for node in reversed(ast.parse(reference).body):
             if getattr(node, "name", None) == name:
@@ -214,7 +215,7 @@ class _Call:
 
 
 def _decoded(outcomes: list, count: int, strangers: list[str] | None = None) -> list:
-    """Values, and a CandidateError for each that is an exception."""
+    """The values of the outcomes, with a CandidateError in place of each exception."""
     if not isinstance(outcomes, list) or len(outcomes) != count:
         raise ValueError("wrong number of outcomes")
     return [_outcome(strangers, *outcome) for outcome in outcomes]
@@ -241,8 +242,9 @@ def _show(outcome: Any) -> str:
 
 
 class _Repr(reprlib.Repr):
-    """Short texts of values, the same in every run: without the addresses of objects, and of a set
-    whose items have no order, they stand in that of their texts, not of their hashes."""
+    """Makes short texts of values that are the same in every run. They hold no addresses of
+    objects. Items of a set that have no order of their own are in the order of their texts, not of
+    their hashes."""
 
     def repr1(self, value: Any, level: int) -> str:
         if isinstance(value, values.Lookalike):
@@ -264,7 +266,7 @@ class _Repr(reprlib.Repr):
         if isinstance(value, MappingView):
             return f"{name}({self.repr_list([*value], level)})"
         try:
-            # That of a module has its place on this machine.
+            # The repr of a module says where it lies on this machine.
             text = value.__name__ if isinstance(value, ModuleType) else repr(value)
         except Exception:  # it holds an object that did not travel, or a long integer
             text = f"<{name}>"
@@ -283,8 +285,9 @@ _LONGEST_REPR = 60
 
 
 def _close(value: Any, expected: Any, atol: float) -> bool:
-    """Equality, but numbers may differ by `atol`, and not-a-number is expected where it stands.
-    Lists and tuples are one: JSON has only lists. Truth values are no numbers."""
+    """Whether the two are equal. Numbers may differ by `atol`, and not-a-number equals itself here.
+    Lists and tuples are not told apart, since JSON has only lists. Truth values do not count as
+    numbers."""
     if isinstance(value, values.Opaque):
         return isinstance(value, values.Lookalike) and _close(value.plain, expected, atol)
     if isinstance(expected, list | tuple):
@@ -338,7 +341,7 @@ class TestsJob:
 
     @property
     def _first(self) -> int:
-        """Which frame is that of the first check."""
+        """The number of the first check's frame."""
         return 1 if self.prelude_code is None else 2
 
     @property
@@ -354,7 +357,7 @@ class TestsJob:
         return wanted
 
     def milliseconds(self, place: int, reply: Reply) -> float:
-        """What the test at this place took; nothing if the process was lost before."""
+        """How long the test at this place took. It is 0 if the process was lost before."""
         times = reply.milliseconds[self._first :]
         return times[place] if place < len(times) else 0.0
 
@@ -387,7 +390,7 @@ class TestsJob:
 
 @dataclass(frozen=True)
 class ProgramJob:
-    """The code as a program of its own: `test.stdin` in, `test.stdout` out."""
+    """The code as a program of its own, which reads `test.stdin` and should print `test.stdout`."""
 
     tests: list[int]
     prelude_code: CodeType | None
@@ -409,8 +412,9 @@ class ProgramJob:
         return self.test.stdin
 
     def output_bytes(self, wanted: int) -> int:
-        """Enough to compare all of it, with room for what does not count: white space, digits.
-        A power of two, since the candidate could find this number."""
+        """How much of the output to keep. This is enough to compare all of it, with room for white
+        space and digits that do not count. It is a power of two because the candidate could find
+        out this number, and so learn the length of the expected output."""
         room = 16 if self.test.atol else 2
         needed = room * len(self.test.stdout.encode("utf-8", "replace")) + 4096
         return max(wanted, 1 << needed.bit_length())
@@ -470,7 +474,7 @@ def _tests_job(
 
 
 def _compiled(source: str, mode: str, name: str = "<test>") -> CodeType:
-    # With its asserts, whatever PYTHONOPTIMIZE says here.
+    # The code keeps its asserts, whatever PYTHONOPTIMIZE says in this process.
     return compile(source, name, mode, dont_inherit=True, optimize=0)
 
 
@@ -491,8 +495,8 @@ def _setup(task: Task, checks: list[Check]) -> str:
 
 
 def _same_output(output: str, expected: str, atol: float) -> bool:
-    """Equality but for white space at the ends of lines and lines at the end. With `atol`,
-    numbers between white space may differ by that."""
+    """Whether the two are equal but for white space at the ends of lines and empty lines at the
+    end. With `atol`, numbers between white space may differ by that."""
     lines, wanted = _lines(output), _lines(expected)
     if not atol or len(lines) != len(wanted):
         return lines == wanted
@@ -572,7 +576,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-# By exceptions that are not the code's own: the sandbox refuses things with PermissionError.
+# These exceptions have verdicts of their own. The sandbox refuses things with PermissionError.
 _VERDICTS: dict[str, Verdict] = {"MemoryError": "out_of_memory", "PermissionError": "blocked"}
 
 
@@ -593,7 +597,7 @@ def _tail(message: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Lone surrogates cannot be written to a file."""
+    """Replace lone surrogates, which cannot be written to a file."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -616,7 +620,7 @@ def unrun(task: Task, sample_id: int, finding: Finding, isolation: list[str]) ->
 
 def merge(task: Task, sample_id: int, judged: list[Judged], isolation: list[str]) -> Execution:
     """The Execution, with results in the order of the task's tests. Tests of jobs that were not
-    run share the end of the last one that was."""
+    run get the verdict with which the last job that was run ended."""
     findings: dict[int, Finding] = {}
     results: dict[int, TestResult] = {}
     milliseconds: dict[int, float] = {}
@@ -645,7 +649,7 @@ def _execution(
     replies: list[Reply],
     isolation: list[str],
 ) -> Execution:
-    """The record; `milliseconds` by the number of each test that was run."""
+    """The record. `milliseconds` has an entry for the number of each test that was run."""
     times = ExecutionTimes(
         task_id=task.task_id,
         sample_id=sample_id,
@@ -660,7 +664,8 @@ def _execution(
         tests=tests,
         passed=sum(test.verdict == "passed" for test in tests),
         total=len(tests),
-        # How far a candidate came until its time was up differs from run to run.
+        # How far a candidate came until its time was up differs from run to run, so its output is
+        # left out then.
         stdout=values.without_addresses("".join(r.stdout for r in replies if not r.timed_out)),
         message=_tail(_clean(finding.message)),
         isolation=isolation,

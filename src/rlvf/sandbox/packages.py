@@ -1,4 +1,4 @@
-"""Installed packages that candidates may import: which files are theirs, and nobody else's."""
+"""Finds installed packages that candidates may import, and the files that are theirs alone."""
 
 import importlib.metadata
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,8 @@ from packaging.requirements import Requirement
 from rlvf.errors import RlvfError
 
 _METADATA = (".dist-info", ".egg-info")
-# Programs that lie elsewhere, and what Python makes anew.
+# Files with these parts in their paths are left out: programs that lie elsewhere, and what Python
+# makes anew.
 _IGNORED = {"..", "__pycache__"}
 
 
@@ -61,7 +62,7 @@ def find_packages(names: Iterable[str]) -> Packages:
 
 
 def _parts(found: importlib.metadata.Distribution) -> tuple[set[PurePath], set[PurePath]]:
-    """The folders that are all its own, and the files beside them."""
+    """The folders that belong to the package alone, and its files beside them."""
     files = {PurePath(file) for file in found.files or () if not _IGNORED & set(file.parts)}
     files = {file for file in files if file.suffix != ".pth"}
     own = {file.parent for file in files if file.name == "__init__.py"}
@@ -72,7 +73,7 @@ def _parts(found: importlib.metadata.Distribution) -> tuple[set[PurePath], set[P
 
 
 def _module_names(roots: set[PurePath], files: set[PurePath]) -> set[str]:
-    """What can be imported by its name, but for what is nobody's business."""
+    """The modules that can be imported by their names, without private ones."""
     names = {".".join(folder.parts) for folder in roots if folder.suffix not in _METADATA}
     names |= {file.stem for file in files if file.suffix == ".py" and len(file.parts) == 1}
     return {name for name in names if not name.startswith("_")}

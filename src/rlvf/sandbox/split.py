@@ -3,19 +3,19 @@
 The largest sub-expressions that need the candidate's names (`f(x)`) are cut out, compiled, and
 evaluated in the candidate's process. What remains (`<value> == y`) knows nothing but the values,
 builtins without side effects, `math`, and what the task's own set-up code binds without help of
-the candidate (see `SetUp`). It is evaluated outside, with the restraint of `guard`.
+the candidate (see `SetUp`). It is evaluated outside, restrained by `guard`.
 
-An assert is run whole in the candidate's process when this cannot be done without giving the
-answer away or changing the meaning: statements other than one assert; truth that is found by
-others than the candidate (`assert same(f(x), y)`, where `same` cannot run outside); candidate
-names where they are evaluated several times or compared with a candidate's object
-(`== Pair(1, 2)`: the expected value itself would be made where the candidate is).
+An assert is run whole in the candidate's process when it cannot be split without giving the
+answer away or changing the meaning. There are three such cases: the test is not a single assert;
+a function that cannot run outside finds the truth (`assert same(f(x), y)`, where `same` is such a
+function); names of the candidate are evaluated several times, or compared with a candidate's
+object (`== Pair(1, 2)`, where the expected value itself would be made by the candidate).
 
 Where a decision turns out to ask something of an object that did not travel, the assert is split
-again by `split_around_objects`: the candidate then also evaluates what concerns its own values
-alone (`P(1) + P(2) == P(3)`, `str(f(1) + f(2))`, `not P(0)`). What it is not given is a value of
-the test's to compare its own with, unless with an object that the test itself makes (`P(1) == 1`,
-where the entry point is a class).
+again by `split_around_objects`. The candidate then also evaluates what concerns its own values
+alone (`P(1) + P(2) == P(3)`, `str(f(1) + f(2))`, `not P(0)`). It is not given a value of the test's
+to compare its own values with, unless the test compares that value with an object that the test
+itself makes (`P(1) == 1`, where the entry point is a class).
 """
 
 import ast
@@ -72,19 +72,20 @@ _MODULES = {
 }
 _NAMESPACE = {**_BUILTINS, **_PRESENT, **guard.NAMES}
 _VALUE = "__value"
-# Of nodes that are made here; to have Python find those that lack one takes long.
+# Nodes that are made here get this place. It would take long to have Python find the nodes that
+# lack one.
 _PLACE = {"lineno": 1, "col_offset": 0, "end_lineno": 1, "end_col_offset": 0}
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 # Most nodes are of these kinds, which name nothing.
 _LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
-# Of expressions: whatever their parts are, they take no more time or memory than those.
+# Expressions of these kinds take no more time or memory than their parts, whatever those are.
 _HARMLESS = (
     *(ast.BoolOp, ast.Dict, ast.IfExp, ast.JoinedStr, ast.List, ast.Slice, ast.Starred),
     *(ast.Subscript, ast.Tuple, ast.UnaryOp),
 )
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _TRUTH_METHODS = {"endswith", "startswith"} | {m for m in guard.SET_METHODS if m[:2] == "is"}
-# By their first argument, and by an argument of this name: they call functions.
+# These functions call their first argument. Any function may call an argument named _CALLED.
 _CALLERS = (map, filter)
 _CALLED = "key"
 
@@ -100,7 +101,8 @@ class SplitAssert:
     def __init__(self, expressions: list[ast.expr], decision: ast.expr, setup: "SetUp"):
         self._expressions = expressions
         self.codes = [_evaluation(node) for node in expressions]
-        # Without set-up code nobody asks, and to find them takes longer than the rest.
+        # The names matter only where there is set-up code, and to find them takes longer than the
+        # rest.
         self.inside = set().union(*map(_names, expressions)) if setup.made else set()
         self.outside = _names(decision) if setup.made else set()
         self._decision = _evaluation(decision)
@@ -144,8 +146,8 @@ def split_assert(code: str, entry_point: str, setup: str = "") -> SplitAssert | 
 def split_around_objects(
     code: str, entry_point: str, setup: str, of_class: bool
 ) -> SplitAssert | None:
-    """An assert that `split_assert` splits, split so that the candidate also evaluates what
-    concerns its own objects alone; `of_class` says whether the entry point is a class."""
+    """Split an assert that `split_assert` splits, too, but let the candidate also evaluate what
+    concerns its own objects alone. `of_class` says whether the entry point is a class."""
     test = parse(code)[0].test
     known = set_up(setup, entry_point)
     return _split(_ObjectSplitter(known, entry_point, test, of_class), test)
@@ -157,12 +159,12 @@ def _split(splitter: "_Splitter", test: ast.expr) -> SplitAssert | None:
     except _CannotSplit:
         return None
     split = SplitAssert(splitter.expressions, decision, splitter.setup)
-    # The candidate's changes of an object that is handed to it cannot be seen outside.
+    # If the candidate changes an object that is handed to it, this cannot be seen outside.
     return None if splitter.setup.shares_object(split.inside, split.outside) else split
 
 
 def parse(code: str) -> list[ast.stmt]:
-    """Raises RlvfError."""
+    """The statements of the code. Raises RlvfError if it is not valid Python."""
     try:
         return ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -172,7 +174,7 @@ def parse(code: str) -> list[ast.stmt]:
 
 
 def names_in(expression: str) -> set[str]:
-    """Raises RlvfError."""
+    """The names in the expression. Raises RlvfError if it is not valid Python."""
     return set().union(*map(_names, parse(expression)))
 
 
@@ -184,8 +186,8 @@ def _names(node: ast.AST) -> set[str]:
 
 
 def names_needed(tree: ast.AST, known: "SetUp") -> set[str]:
-    """The names in the code of a test that neither it nor set-up code, as far as that is without
-    the candidate, binds."""
+    """The names in the code of a test that are bound neither by that code nor by the part of the
+    set-up code that runs without the candidate."""
     modules = {
         name
         for node in ast.walk(tree)
@@ -215,7 +217,7 @@ def _bound(node: ast.AST) -> set[str]:
 
 
 def _locals(node: ast.AST) -> set[str]:
-    """The names of a function, lambda or comprehension's own scope."""
+    """The names in the own scope of a function, lambda or comprehension."""
     parts = ast.walk(node)
     stored = {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
     return stored | {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
@@ -241,7 +243,7 @@ def _free(node: ast.AST, bound: Set[str] = frozenset()) -> Iterator[ast.expr]:
 
 
 def _operands_of_logic(test: ast.expr) -> list[ast.expr]:
-    """What `and`, `or` and `not` combine; nothing if the test is none of them."""
+    """What `and`, `or` and `not` combine. It is empty if the test is none of them."""
     if isinstance(test, ast.BoolOp):
         return test.values
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
@@ -250,7 +252,7 @@ def _operands_of_logic(test: ast.expr) -> list[ast.expr]:
 
 
 def _deciding(test: ast.expr) -> Iterator[ast.expr]:
-    """The parts whose truth is the test's: an assert on them compares nothing more."""
+    """The parts whose truth decides the test, since nothing more is compared with them."""
     yield test
     parts = _operands_of_logic(test)
     if isinstance(test, ast.Call) and getattr(test.func, "id", "") in ("all", "any", "bool"):
@@ -277,10 +279,10 @@ class _Statement:
 class SetUp:
     """A task's set-up code, and what of it the test's side can do without the candidate.
 
-    That is: imports of harmless modules, assignments and functions, as far as they use nothing
-    but each other and the builtins that a decision may use. `known` are all names that a decision
-    may use, with their values; of these `helpers` are functions that `guard` restrains, and
-    `imports` come from modules. `code` binds the rest of what the task itself binds.
+    The test's side can have imports of harmless modules, assignments and functions, as far as they
+    use nothing but each other and the builtins that a decision may use. `known` are all names that
+    a decision may use, with their values. Of these, `helpers` are functions that `guard` restrains,
+    and `imports` come from modules. `code` binds the rest of what the task itself binds.
     """
 
     def __init__(self, text: str, entry_point: str):
@@ -311,13 +313,13 @@ class SetUp:
                     self.made |= bound
                     outside.append(statement)
                     hideable = True
-                except Exception:  # it needs the candidate, or fails as it will do there
+                except Exception:  # it needs the candidate, or fails, as it will inside, too
                     changed = (n for n in names if _is_mutable(self.known.get(n)))
                     self._forget(bound.union(changed))
             self._statements.append(_Statement(node, bound, names, hideable))
         self.code = _compiled(outside) if outside else None
         broken = {""}
-        while broken:  # by what the candidate's side binds after them
+        while broken:  # what the candidate's side binds later may break helpers
             functions = ((s.bound & self.helpers, s.node) for s in self._statements)
             broken = set().union(
                 *(
@@ -335,14 +337,15 @@ class SetUp:
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         found = _imported(node)
-        # `code` would bind these again.
+        # These are forgotten, since `code` would bind them again.
         self._forget(self.made.intersection(found))
         for name in found.keys() - self.made - {self._entry_point}:
             self.known[name] = self.imports[name] = found[name]
 
     def inside(self, inside: set[str], outside: set[str]) -> str:
-        """The code for the candidate's process, whose side of the tests uses the names `inside`:
-        without the statements that only the test's side, which uses `outside`, needs."""
+        """The set-up code for the candidate's process. `inside` are the names that the candidate's
+        side of the tests uses, and `outside` those of the test's side. Statements that only the
+        test's side needs are left out."""
         theirs = (s.names for s in self._statements if not s.hideable)
         needed = self._closure(inside.union(*theirs))
         hidden = self._closure(outside)
@@ -357,7 +360,7 @@ class SetUp:
         return "\n".join(ast.unparse(s.node) for s in kept) if gone else self._text
 
     def _closure(self, names: set[str]) -> set[str]:
-        """These names and all that the statements use which bind them."""
+        """These names, the names that are used by the statements that bind them, and so on."""
         size = -1
         while size < len(names):
             size = len(names)
@@ -374,8 +377,9 @@ class SetUp:
 
 
 def set_up(text: str, entry_point: str) -> SetUp:
-    """Raises RlvfError when the text is not valid Python."""
-    # Most tasks have none, and then all have the same, unless they redefine a builtin.
+    """The SetUp for this text. Raises RlvfError when the text is not valid Python."""
+    # Most tasks have no set-up code. They share one SetUp, unless their entry point has the name of
+    # a builtin.
     return _set_up(text, entry_point if text or entry_point in _BUILTINS else "")
 
 
@@ -425,8 +429,9 @@ class _CannotSplit(Exception):
 
 
 class _Splitter:
-    """Makes decisions. What needs the candidate's names becomes an expression for it; what works
-    on values becomes what `guard` has for it; what is the test's own stays as it is."""
+    """Turns tests into decisions. Parts that need the candidate's names become expressions for the
+    candidate, and operations on values become those that `guard` has for them. Parts that are the
+    test's own stay as they are."""
 
     def __init__(self, known: SetUp, entry_point: str, deciding: Iterable[ast.expr] = ()):
         self.expressions: list[ast.expr] = []
@@ -458,8 +463,9 @@ class _Splitter:
     # ------------------------------------------------------------ the candidate's part
 
     def _is_candidates(self, node: ast.expr) -> bool:
-        """Whether to evaluate it inside: `f(x)`, what is done with that alone, and `str(f(x))`,
-        since objects of the candidate's own classes do not travel while their text does."""
+        """Whether the candidate evaluates the node. It evaluates `f(x)`, what is done with that
+        alone, and `str(f(x))`, since objects of its own classes do not travel but their text
+        does."""
         match node:
             case ast.Call(ast.Name(name), [part], []):
                 if name in self.setup.known and name not in self.setup.helpers:
@@ -470,7 +476,8 @@ class _Splitter:
             if self._may_go_inside(node):
                 return True
             raise _CannotSplit
-        # `assert f(x).startswith("a")`: the rest of the test.
+        # In `assert f(x).startswith("a")` the method decides the test, so it is not left to the
+        # candidate.
         return not (
             node in self._deciding
             and isinstance(node, ast.Call)
@@ -486,7 +493,8 @@ class _Splitter:
         return bool(parts) and isinstance(root, ast.Name) and root.id not in known
 
     def _may_go_inside(self, node: ast.expr) -> bool:
-        """Whether it leaves the decision to the test, although it is more than the candidate's."""
+        """Whether the candidate may evaluate the node, although this is not the candidate's alone,
+        because the decision is still left to the test."""
         parts = list(ast.walk(node))
         return (
             node not in self._deciding
@@ -516,7 +524,7 @@ class _Splitter:
         raise _CannotSplit
 
     def _parts(self, node: ast.expr) -> Any:
-        """A copy, its parts rewritten."""
+        """A copy of the node with its parts rewritten."""
         node = copy.copy(node)
         for field, part in ast.iter_fields(node):
             if isinstance(part, ast.expr):
@@ -533,7 +541,7 @@ class _Splitter:
         return self._parts(node)
 
     def _is_unique(self, node: ast.expr) -> bool:
-        """Whether a value can be this very object, though values are copies."""
+        """Whether a value can be this very object, although values are copies."""
         if isinstance(node, ast.Constant):
             return node.value in (None, ...) or isinstance(node.value, bool)
         return is_named(self._resolve(node))
@@ -597,11 +605,13 @@ class _Splitter:
         return node
 
     def _is_own_function(self, node: ast.expr) -> bool:
-        """Whether it is a function, or None, of the test's: one that is a value may do anything."""
+        """Whether the node is the test's own function or None. A function that is a value may do
+        anything."""
         return isinstance(node, ast.Lambda) or (all(map(self.is_known, _free(node))))
 
     def _argument(self, node: ast.expr) -> ast.expr:
-        """Like `rewrite`. Functions that are handed over will be called with values."""
+        """Rewrite an argument. A function that is handed over will be called with values, so it is
+        restrained."""
         if any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
             return self._restrain(node)
         if isinstance(node, ast.Name | ast.Attribute) and all(map(self.is_known, _free(node))):
@@ -672,7 +682,8 @@ class _Splitter:
         )
 
     def _resolve(self, node: ast.expr) -> Any:
-        """What a name, or an attribute of a module or class, stands for; None if not known."""
+        """What a name, or an attribute of a module or class, stands for. It is None if this is not
+        known."""
         if isinstance(node, ast.Name):
             return self.setup.known.get(node.id) if self.is_known(node) else None
         if isinstance(node, ast.Attribute):
@@ -702,13 +713,13 @@ class _Splitter:
         return node
 
     def _helper(self, node: ast.FunctionDef) -> ast.stmt:
-        """A function that can be called with values."""
+        """A function of set-up code, rewritten so that it can be called with values."""
         if node.decorator_list:
             raise _CannotSplit
         self._check_arguments(node.args)
         node = copy.copy(node)
         node.args, node.returns = _without_annotations(node.args), None
-        # It may call itself.
+        # Its name is known from here on, since it may call itself.
         self.setup.known[node.name] = self._helper
         self.setup.helpers.add(node.name)
         with self._inner(node):
@@ -716,7 +727,7 @@ class _Splitter:
         return node
 
     def _statement(self, node: ast.stmt) -> ast.stmt:
-        """One of a helper's statements. Loops look at the clock."""
+        """One of a helper's statements, rewritten. Loops look at the clock then."""
         if isinstance(node, ast.Pass | ast.Break | ast.Continue):
             return node
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -741,13 +752,13 @@ class _Splitter:
 
 
 class _Owner(IntEnum):
-    """Whose the value of an expression is. Of several parts the highest counts, mostly."""
+    """Whose value an expression has. If it has several parts, the highest owner mostly counts."""
 
     TEST = 0  # it uses none of the candidate's names
     OBJECT = 1  # an object of the candidate's class that the test itself makes: `P(1)`
     CANDIDATE = 2  # the candidate's alone
-    BOTH = 3  # what is done with the two, and may well compare them: `f(1) - 2`
-    JUDGED = 4  # the candidate's value is compared with the test's, or it cannot be said
+    BOTH = 3  # it combines values of the two, and may well compare them: `f(1) - 2`
+    JUDGED = 4  # the candidate's value is compared with the test's, or this cannot be told
 
 
 class _ObjectSplitter(_Splitter):
@@ -756,7 +767,7 @@ class _ObjectSplitter(_Splitter):
     def __init__(self, known: SetUp, entry_point: str, test: ast.expr, of_class: bool):
         super().__init__(known, entry_point, _deciding(test))
         self._of_class = of_class
-        # Where only the truth counts: what else the value is, need not travel.
+        # Only the truth of these parts counts, so nothing else of their values need travel.
         self._truths = set(_truths(test))
 
     def rewrite(self, node: ast.expr) -> ast.expr:
@@ -778,7 +789,7 @@ class _ObjectSplitter(_Splitter):
         return ast.Starred(self._items(node.value), node.ctx, **_PLACE)
 
     def _items(self, node: ast.expr) -> ast.expr:
-        """What is gone through: its items travel, also of an object that does not."""
+        """Rewrite what is iterated over. Its items travel even if the object itself does not."""
         return self._cut(_calling("iter", node)) if self._may_be_cut(node) else self.rewrite(node)
 
     def _owner(self, node: ast.expr) -> _Owner:
@@ -794,7 +805,7 @@ class _ObjectSplitter(_Splitter):
         return max(owners, default=_Owner.TEST)
 
     def _made(self, owner: _Owner) -> _Owner:
-        """Of what is made of such a value alone."""
+        """The owner of what is made from a value of this owner alone."""
         return _Owner.CANDIDATE if owner is _Owner.OBJECT else owner
 
     def _owner_of_name(self, node: ast.Name) -> _Owner:
@@ -849,7 +860,7 @@ class _ObjectSplitter(_Splitter):
         return self._made(self._together([node.left, node.right]))
 
     def _owner_of_items(self, node: ast.expr) -> _Owner:
-        """Of what a template takes."""
+        """The owner of what is put into a template."""
         parts = node.elts if isinstance(node, ast.Tuple) else [node]
         return max(map(self._owner, parts))
 
@@ -901,7 +912,7 @@ def _truths(test: ast.expr) -> Iterator[ast.expr]:
 
 
 def _assignment(node: ast.stmt) -> ast.Assign:
-    """An assignment of any kind, to names, as one of the usual kind."""
+    """Turn an assignment to names, of any kind, into one of the usual kind."""
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
         value = ast.BinOp(ast.Name(node.target.id, ast.Load()), node.op, node.value)
         return ast.Assign([node.target], value)
@@ -929,7 +940,7 @@ def _without_annotations(arguments: ast.arguments) -> ast.arguments:
 
 
 def _chain(node: ast.expr) -> Iterator[ast.expr]:
-    """From a call, attribute or item to what it is of, and so on."""
+    """Yield a call, attribute or item, then what it is called on or taken from, and so on."""
     yield node
     while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
         node = node.func if isinstance(node, ast.Call) else node.value

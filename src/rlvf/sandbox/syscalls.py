@@ -1,13 +1,13 @@
 """Which system calls a candidate may make: what CPython needs to compute, and nothing that reaches
 another process, the network or the state of a file that is not its own.
 
-There are two filters, and the stricter answer counts. The server loads the large one, once; each
-candidate adds the small one, against what the server itself has to do: loading costs time for
-each rule.
+There are two filters, and the stricter answer counts. The server loads the large one once. Each
+candidate adds the small one, which forbids what only the server has to do. It is small because
+loading costs time for each rule.
 
     allowed   memory, its open files, threads, time, its own signals
-    refused   the call fails with PermissionError: what honest programs may try, and go on without
-    killed    the process ends at once by SIGSYS, verdict `blocked`: what no honest candidate does
+    refused   the call fails with PermissionError: honest programs may try it, and go on without
+    killed    the process ends at once by SIGSYS, verdict `blocked`: no honest candidate does it
     others    fail as if the kernel did not have them, so that libraries use older calls instead
 """
 
@@ -54,9 +54,10 @@ keyctl add_key request_key shmget shmat shmctl msgget msgsnd msgctl semget semct
 mq_unlink inotify_init inotify_init1 fanotify_init sethostname setdomainname settimeofday
 clock_settime adjtimex clock_adjtime landlock_create_ruleset seccomp
 """
-# By the value of their arguments. Commands of fcntl: duplicate, flags, record locks. Not: whom to
-# send which signal (SETOWN, SETSIG), sizes of pipes. Of ioctl: is it a terminal, its size, how
-# much is there to read, blocking or not, close on exec.
+# These calls are allowed by the value of an argument. The commands of fcntl are those for
+# duplicates, flags and record locks. They must not say whom to send which signal (SETOWN, SETSIG)
+# and how large a pipe is. Those of ioctl ask whether it is a terminal, what size that has and how
+# much there is to read, or set blocking and close on exec.
 _FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 1030)
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _PRCTL = (15, 16)  # a thread's name
@@ -120,7 +121,7 @@ def _server(s: ModuleType) -> bytes:
     ):
         _add(rules, s.ALLOW, name, s.Arg(place, s.MASKED_EQ, flag, 0))
         _add(rules, refuse, name, s.Arg(place, s.MASKED_EQ, flag, flag))
-    # asyncio's own pair of connected streams; datagrams could be sent to others.
+    # asyncio makes such a pair of connected streams for itself. Datagrams could be sent to others.
     stream = s.Arg(1, s.MASKED_EQ, 0xF, socket.SOCK_STREAM)
     _add(rules, s.ALLOW, "socketpair", s.Arg(0, s.EQ, socket.AF_UNIX), stream)
     return _export(rules)
@@ -130,7 +131,7 @@ def _candidate(s: ModuleType) -> bytes:
     refuse = s.ERRNO(errno.EPERM)
     rules = s.SyscallFilter(s.ALLOW)
     rules.set_attr(s.Attr.ACT_BADARCH, s.KILL_PROCESS)
-    for name in ("fork", "vfork"):  # which not every processor has
+    for name in ("fork", "vfork"):  # not every processor has these
         _add(rules, s.KILL_PROCESS, name)
     rules.add_rule(s.KILL_PROCESS, "kill")
     _add(rules, s.KILL_PROCESS, "pidfd_open")
@@ -139,10 +140,10 @@ def _candidate(s: ModuleType) -> bytes:
         rules.add_rule(s.KILL_PROCESS, "clone", s.Arg(0, s.MASKED_EQ, flag, 0))
     for name in ("memfd_create", "setrlimit"):
         rules.add_rule(refuse, name)
-    # Limits may be read, and that of the stack be raised: never another process's.
+    # Limits may be read, and that of the stack may be set, but never those of another process.
     rules.add_rule(refuse, "prlimit64", s.Arg(0, s.NE, 0))
     rules.add_rule(refuse, "prlimit64", s.Arg(1, s.NE, _RLIMIT_STACK), s.Arg(2, s.NE, 0))
-    # Nothing but a thread's name.
+    # prctl may only be used for a thread's name.
     first, last = _PRCTL
     rules.add_rule(refuse, "prctl", s.Arg(0, s.LT, first))
     rules.add_rule(refuse, "prctl", s.Arg(0, s.GT, last))
@@ -150,11 +151,11 @@ def _candidate(s: ModuleType) -> bytes:
 
 
 def _add(rules: "SyscallFilter", action: int, name: str, *arguments: "Arg") -> None:
-    """Add a rule if there is such a call: without the rule it is refused, if there is after all."""
+    """Add a rule if there is such a call. Where it is not known, it has no rule and is refused."""
     try:
         rules.add_rule(action, name, *arguments)
     except OSError as error:
-        # This version of libseccomp does not know it yet, or the processor never had it.
+        # This version of libseccomp does not know the call yet, or the processor never had it.
         if error.errno not in (errno.EFAULT, errno.EDOM, errno.ENOENT, errno.EINVAL):
             raise
 

@@ -1,4 +1,4 @@
-"""Tests that cannot be run, or that no candidate can fail, named before any work is done."""
+"""Names tests that cannot be run, or that no candidate can fail, before any work is done."""
 
 import ast
 import keyword
@@ -50,7 +50,8 @@ def _cut(text: str) -> str:
 
 
 def _stdio_problem(test: StdioTest) -> str | None:
-    """Why nobody could pass, if that is so: input and output are files in the sandbox."""
+    """Why nobody could pass, or None. Input and output are files in the sandbox, which have a
+    largest size."""
     most = isolation.FILE_BYTES
     for name, text in (("stdin", test.stdin), ("stdout", test.stdout)):
         if len(text.encode("utf-8", "surrogatepass")) >= most:
@@ -85,7 +86,7 @@ _NOT_THE_CANDIDATE = "asks nothing of the candidate, so it tests nothing"
 
 def _compile(name: str, code: str, mode: str) -> ast.Module | ast.Expression:
     try:
-        with warnings.catch_warnings(action="ignore"):  # what matters of them is said here
+        with warnings.catch_warnings(action="ignore"):  # this module reports what matters of them
             tree = ast.parse(code, mode=mode)
             compile(tree, name, mode, dont_inherit=True)
         return tree
@@ -119,7 +120,7 @@ class _Asked(Exception):
 
 
 def _asks(split: SplitAssert) -> bool:
-    """Whether the decision takes a value of the candidate's at all."""
+    """Whether the decision uses any value of the candidate's."""
 
     def value(index: int) -> None:
         raise _Asked

@@ -1,13 +1,13 @@
 """The process that runs one candidate, from just after the fork to its end.
 
-It reports in frames on one pipe. The first is empty and says that the candidate's own code begins;
-where that could not be, it says why, and is a fault of the machine. Then, in JSON, come how the
-task's prelude went, if it has one, how loading went, and one frame per test. Both sides of that
-pipe belong to the candidate for all we know: whatever is written there after its code has begun
-counts as values that the candidate returned, never as a verdict.
+It reports in frames on one pipe. The first frame is empty and says that the candidate's own code
+begins. Where the code cannot begin, that frame says why, and the machine is at fault. The further
+frames are JSON: how the task's prelude went, if it has one, how loading went, and one frame per
+test. The candidate's code runs in this process, so it may write to that pipe itself. Whatever is
+written there after it has begun counts as values that it returned, never as a verdict.
 
-A program, which reads standard input, is run and ended as the interpreter does with a file. It
-reports failures only: its output is elsewhere.
+A program, which reads standard input, is run and ended as the interpreter does with a file. Only
+its failures are reported on the pipe, since its output goes elsewhere.
 """
 
 import array
@@ -41,8 +41,8 @@ from .source import compiled
 
 
 def _import_random() -> types.ModuleType:
-    """The module, with one seed for all candidates: no verdict is left to chance. By itself it
-    would take another one in each process that is forked."""
+    """Import the module with one seed for all candidates, so that no verdict is left to chance. By
+    itself the module would take another seed in each process that is forked."""
     register, os.register_at_fork = os.register_at_fork, lambda **_: None
     try:
         module = importlib.import_module("random")
@@ -55,46 +55,47 @@ def _import_random() -> types.ModuleType:
 random = _import_random()
 statistics = importlib.import_module("statistics")  # which imports `random`
 
-# Loaded here once, since candidates that import them would need ten times as long.
+# These are loaded here once, since candidates that import them would need ten times as long.
 PRELOADED = (
     *(array, bisect, cmath, collections, copy, functools, heapq, itertools, math, operator),
     *(random, re, statistics, string, typing),
 )
 
-# Leaves when memory is too short even for a report. A candidate that leaves so fails as well.
+# The process ends with this status when memory is too short even for a report. A candidate that
+# ends itself with it fails as well.
 EXIT_NO_MEMORY = 86
 
 RESULTS = 3
-# The first of them: that the candidate's own code begins.
+# The first frame of the results says that the candidate's own code begins.
 _BEGINS = wire.frame(b"")
-# What the first run of a candidate leaves for further ones, before any line of it is executed: its
-# code, compiled. Closed by then.
+# Under this number the first run of a candidate finds a file, in which it leaves the compiled code
+# for further runs. The file is closed before any line of that code is executed.
 KEPT = 4
 _MAX_MESSAGE = 1000
 _MAIN = "__main__"
-# As large as a program finds it that the interpreter runs.
+# The limit that a program finds when the interpreter runs it.
 _RECURSION = sys.getrecursionlimit()
-# What the interpreter answers where the last output could not be written.
+# The interpreter ends with this status where the last output could not be written.
 _UNWRITTEN = 120
 _MAX_TEXT = 1 << 16
-# After so many Python has changed code into what suits the objects that it meets.
+# After so many rounds Python has adapted its code to the kinds of objects that it meets.
 _ROUNDS = 20
 
 
 def main(
     jobs: int, outputs: tuple[int, int, int], limits: isolation.Limits, cpu: int, more: bool
 ) -> typing.NoReturn:
-    """Read a job from the descriptor `jobs`, run it and leave the process. `outputs` are for
-    stdout, stderr and results; `cpu` are the seconds that it may have; there may be `more` runs of
-    this candidate to come."""
+    """Read a job from the descriptor `jobs`, run it and end the process. `outputs` are the
+    descriptors for stdout, stderr and results, `cpu` is how many seconds of processor time the
+    process may have, and `more` says whether further runs of this candidate are to come."""
     status, results = 1, outputs[2]
     try:
         isolation.die_with_parent()
-        # It comes from the client, which may be trusted with code.
+        # The job comes from the client, which is trusted, so marshal may read it.
         job = marshal.loads(wire.read(jobs))
         _take_descriptors((_stdin(job["stdin"]), *outputs))
         results = RESULTS
-        # The last place where no line of the candidate has been looked at.
+        # Until here, no line of the candidate's code has been looked at.
         limits.confine(cpu)
         os.write(results, _BEGINS)
     except BaseException as error:
@@ -111,8 +112,8 @@ def main(
 
 
 def warm_up() -> None:
-    """Do what Python does slowly the first times, and what it does for programs when it starts with
-    `site`, for all candidates to come."""
+    """Prepare this process for all candidates to come: do what Python does slowly the first times,
+    and what it does for programs when it starts with `site`."""
     site.setquit()
     site.setcopyright()
     site.sethelper()
@@ -136,13 +137,14 @@ def warm_up() -> None:
 
 
 def seed_packages() -> None:
-    """Give packages that were imported one seed as well, where they take another one by chance."""
+    """Give imported packages one seed as well, where they would choose one by chance."""
     if "numpy" in sys.modules:
         importlib.import_module("numpy.random").seed(0)
 
 
 def _renew_stdin() -> None:
-    """Have `sys.stdin` find a file: what the server reads is a pipe, where nobody can seek."""
+    """Make `sys.stdin` anew, as Python makes it for a file. It made the old one for the pipe that
+    the server reads from, in which nobody can seek."""
     pipe, file = os.dup(0), os.open(os.devnull, os.O_RDONLY)
     os.dup2(file, 0)
     old, raw = sys.stdin, io.FileIO(0, closefd=False)
@@ -156,7 +158,8 @@ def _renew_stdin() -> None:
 
 
 def _open_streams_by_name() -> None:
-    """Have /dev/stdin and its like be opened: they are links into /proc, which is out of reach."""
+    """Make `open` and `os.open` accept /dev/stdin and the like. These are links into /proc, which
+    candidates cannot reach."""
     folders = ("/dev/fd", "/proc/self/fd")
     streams = {f"{folder}/{number}": number for folder in folders for number in range(3)}
     streams |= {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
@@ -198,7 +201,8 @@ def f(x):
 
 
 def _stdin(text: str) -> int:
-    """A descriptor to read the text from: a file without a name, so that nobody need feed it."""
+    """A descriptor to read the text from. It is a file without a name, so that no process has to
+    write the text into a pipe meanwhile."""
     if not text:
         return os.open(os.devnull, os.O_RDONLY)
     descriptor = os.memfd_create("stdin")
@@ -207,15 +211,16 @@ def _stdin(text: str) -> int:
 
 
 def _take_descriptors(descriptors: tuple[int, int, int, int]) -> None:
-    """Make these, all above 4, 0 to 3, and close all others but `KEPT`."""
+    """Give these descriptors, which are all above `KEPT`, the numbers 0 to 3, and close all others
+    but `KEPT`."""
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
     os.closerange(KEPT + 1, 256)
 
 
 def _allow_recursion(between: int) -> None:
-    """Give the candidate's code the depth of recursion that it has in a file: so many calls come
-    `between` the caller and that code."""
+    """Give the candidate's code the depth of recursion that it has in a file. `between` is the
+    number of calls between the caller and that code."""
     frame, depth = sys._getframe(1), between
     while frame:
         frame, depth = frame.f_back, depth + 1
@@ -238,7 +243,7 @@ def _run(job: dict, more: bool) -> int:
         return _run_tests(code, failed, namespace, job)
     module.__builtins__ = builtins
     sys.argv = [module.__file__]
-    del module, namespace  # which are to end with the program
+    del module, namespace  # they have to end with the program
     return _run_program(code, failed)
 
 
@@ -248,17 +253,18 @@ def _file_name() -> str:
 
 
 def _compiled(job: dict, more: bool) -> tuple[types.CodeType | None, list | None]:
-    """The candidate's code, or what is wrong with it: as an earlier run has left it, or found now
-    and, if there are more runs, left for them."""
+    """The candidate's code, or what is wrong with it. The first run compiles the code and leaves
+    the result for further runs, if there are `more`. These take what it has left."""
     if job["code"] is None:
         size = os.fstat(KEPT).st_size
         if not size:
-            raise MemoryError  # as in that run
+            raise MemoryError  # as the earlier run did
         return marshal.loads(os.pread(KEPT, size, 0))
     try:
         found = compiled(job["code"]), None
     except Exception as error:
-        # Null bytes, surrogates, nesting too deep: what that is called depends on the version.
+        # Which exception there is for null bytes, surrogates or deep nesting depends on Python's
+        # version, so all of them are reported as a SyntaxError.
         name, text = _describe(error)
         name = name if isinstance(error, SyntaxError) else "SyntaxError"
         found = None, ["syntax_error", name, text]
@@ -272,7 +278,7 @@ def _compiled(job: dict, more: bool) -> tuple[types.CodeType | None, list | None
 
 
 def _execute(code: types.CodeType | None, namespace: dict) -> list | None:
-    """What is to be reported if that fails."""
+    """Execute the code. Returns what is to be reported if that fails, else None."""
     try:
         if code:
             exec(code, namespace)
@@ -292,7 +298,7 @@ def _run_tests(code: types.CodeType | None, failed: list | None, namespace: dict
     if failed:
         return 1
     for number, step in enumerate(steps, 1):
-        # Again, so that what it binds is fresh for each test.
+        # The set-up code runs again, so that what it binds is fresh for each test.
         wrong = _execute(setup, namespace) if number > 1 else None
         outcomes = [wrong] * len(step["codes"]) if wrong else _take(namespace, **step)
         _report(outcomes, last=number == len(steps))
@@ -300,7 +306,7 @@ def _run_tests(code: types.CodeType | None, failed: list | None, namespace: dict
 
 
 def _take(namespace: dict, codes: list[types.CodeType], args: list | None) -> list:
-    """One outcome for each code, which is called if there are arguments."""
+    """One outcome for each code. If there are arguments, the value of the code is called."""
     return [_outcome(namespace, code, args) for code in codes]
 
 
@@ -316,7 +322,8 @@ def _outcome(namespace: dict, code: types.CodeType, args: list | None) -> list:
 
 
 def _run_program(code: types.CodeType | None, failed: list | None) -> int:
-    """The status with which the interpreter ends when it runs the code as a file."""
+    """Run the code. Returns the status with which the interpreter would end if the code were a
+    file."""
     status, collected = 1, _older_collections()
     if not failed:
         status, failed = _status_of(code)
@@ -347,17 +354,19 @@ def _exit_status(code: typing.Any) -> int:
 
 
 def _older_collections() -> int:
-    """How often objects may have come to the oldest generation."""
+    """How many collections there were that may have moved objects to the oldest generation."""
     _, middle, oldest = gc.get_stats()
     return middle["collections"] + oldest["collections"]
 
 
 def _end_program(status: int, oldest: int) -> int:
-    """Do what the interpreter does when a program ends; the status, or another one.
+    """Do what the interpreter does when a program ends. Returns the status, or another one where
+    output could not be written.
 
-    Threads and exit handlers come first, then what objects write when they go: those of the
-    program's namespace, and what it has put in place of the standard streams. `oldest` is the
-    generation that the program's oldest objects are in: to look through all takes long.
+    Threads and exit handlers come first. Then objects write what they write when they go: those in
+    the program's namespace, and those that it has put in place of the standard streams. `oldest` is
+    the generation that holds the program's oldest objects; to look through all generations would
+    take long.
     """
     if threading := sys.modules.get("threading"):
         with contextlib.suppress(BaseException):
@@ -374,7 +383,7 @@ def _end_program(status: int, oldest: int) -> int:
 
 
 def _flush_all() -> bool:
-    """Whether the standard streams have taken all that was written to them."""
+    """Flush the standard streams. Returns whether they have taken all that was written to them."""
     written = True
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name, None)
@@ -400,7 +409,8 @@ def _report(content: list, last: bool) -> None:
 
 def _describe(error: BaseException) -> tuple[str, str]:
     try:
-        # Before it is cut, since a cut address cannot be told from other text.
+        # Addresses are replaced before the message is cut, since a part of an address cannot be
+        # told from other text.
         text = values.without_addresses(str(error)[:_MAX_TEXT])[:_MAX_MESSAGE]
     except BaseException:
         text = ""

@@ -1,6 +1,6 @@
-"""A process that says of code, which it never runs, whether it compiles and which names it binds.
+"""A process that says whether code compiles and which names it binds, and never runs that code.
 
-rlvf.parsing starts it: hostile code can make the compiler end its process, or not end at all.
+rlvf.parsing starts it, since hostile code can make the compiler end its process, or not end at all.
 """
 
 import ast
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from . import source
 
-# For one text, in seconds of processor time and bytes of address space.
+# The limits for one text, in seconds of processor time and bytes of address space.
 _SECONDS, _MEMORY = 10, 512 << 20
 _STACK = 16 << 20
 # A statement stands in at most 100 others, but each `elif` is one level of the tree.
@@ -24,7 +24,8 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def main() -> None:
-    """Answer each line of JSON on standard input, a text, with a line of what `_examine` finds."""
+    """Answer each line of standard input, which is a text in JSON, with a line that holds what
+    `_examine` finds."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     soft = _MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
@@ -40,7 +41,7 @@ def main() -> None:
 def _answer_all() -> None:
     for line in sys.stdin:
         code = json.loads(line)
-        # It ends this process, whatever the compiler is doing.
+        # This timer ends the process, whatever the compiler is doing.
         signal.setitimer(signal.ITIMER_PROF, _SECONDS)
         answer = _examine(code)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -112,7 +113,7 @@ def _after_one(node: ast.stmt, names: set[str]) -> set[str]:
             names = names | _stored([node.target, node.iter])
             return _after(otherwise, names | _after(body, names))
         case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
-            # It may swallow an exception.
+            # The context manager may swallow an exception, so the block may end early.
             names = names | _stored(items)
             return names | _after(body, names)
         case ast.Try() | ast.TryStar():
@@ -120,7 +121,7 @@ def _after_one(node: ast.stmt, names: set[str]) -> set[str]:
             ends = [_after(node.orelse, tried)]
             for handler in node.handlers:
                 caught = names | tried | _stored(filter(None, [handler.type]))
-                # Its name is unbound where the handler ends.
+                # The name of the exception is unbound where the handler ends.
                 ends.append(_after(handler.body, caught | {handler.name}) - {handler.name})
             return _after(node.finalbody, set().union(*ends))
         case ast.Match(subject=subject, cases=cases):
@@ -137,7 +138,7 @@ def _after_one(node: ast.stmt, names: set[str]) -> set[str]:
 
 
 def _stored(nodes: Iterable[ast.AST | None]) -> set[str]:
-    """The names that are bound in the module by these, statements in them apart."""
+    """The names that these nodes bind in their own scope."""
     found: set[str] = set()
     for node in _own(nodes):
         match node:
@@ -169,7 +170,7 @@ def _own(nodes: Iterable[ast.AST | None]) -> Iterator[ast.AST]:
             case ast.ClassDef():
                 todo += [*node.decorator_list, *node.bases, *node.keywords]
             case ast.comprehension():
-                # Its target is its own; what `:=` binds is not.
+                # The target is local to the comprehension, but what `:=` binds is not.
                 todo += [node.iter, *node.ifs]
             case _:
                 todo += ast.iter_child_nodes(node)

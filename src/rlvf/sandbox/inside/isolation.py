@@ -7,9 +7,10 @@ Once for a server, before it reads any untrusted code (`enter`):
 
     namespaces  user, mount, pid, network, ipc and host name of its own; a root that shows the
                 Python runtime read-only and a scratch folder in memory, and nothing else
-    landlock    files: the runtime may be read, and, in a root of its own, files in the scratch
-                folder made. Elsewhere nothing: the kernel would not limit how much.
-                TCP, abstract sockets and signals stay inside, where the kernel knows these limits
+    landlock    files: the runtime may be read and, in a root of its own, files be made in the
+                scratch folder. Without such a root no file may be made, since the kernel would
+                not limit how much is written. TCP, abstract sockets and signals stay inside,
+                where the kernel knows these limits
     account     not root: a server started by root takes a user number that nobody else has
     seccomp     the system calls that rlvf.sandbox.syscalls allows, and no others
 
@@ -22,8 +23,8 @@ For each candidate (`Limits.confine`):
     rlimits     processor time
     seccomp     also what the server alone needs: to make and end processes, to set limits
 
-Each layer is probed by taking it. Numbers are those of the kernel's headers, equal on every
-architecture.
+Whether a layer can be had is found out by taking it. The numbers below are those of the kernel's
+headers and are equal on every architecture.
 """
 
 import contextlib
@@ -34,15 +35,17 @@ import signal
 import sys
 from typing import NamedTuple, NoReturn
 
-# Of the scratch folder, and of each file in it.
+# How many bytes and files the scratch folder may hold, and how many bytes a file.
 _SCRATCH_BYTES = 64 << 20
 _SCRATCH_FILES = 1000
 FILE_BYTES = 16 << 20
-# Where it is in a root of its own; the second where something else has to be seen in the first.
+# The scratch folder in a root of its own. The second name is used where something that has to be
+# visible lies below the first.
 _SCRATCH = "/tmp", "/scratch"
 _DESCRIPTORS = 64
 THREADS = 256
-# As many more where all threads of the user count, who may start some meanwhile.
+# So many more threads are allowed where all threads of the user count, since the user may start
+# some meanwhile.
 _MORE_THREADS = 4096
 _STACK_BYTES = 8 << 20
 # Before this version of Linux all threads of the user count in a user namespace as well.
@@ -95,11 +98,11 @@ _BOUNDS = {
 
 
 def forget_the_session() -> None:
-    """Set what this process inherited and what would reach its candidates: the mode of new files,
-    signals that are ignored or blocked, closed descriptors, soft limits. Where that must be known
-    when a program starts, start this one again."""
+    """Reset what this process inherited and what would reach its candidates: the mode of new files,
+    signals that are ignored or blocked, closed descriptors, soft limits. If the limit on the stack
+    changes, which counts when a program starts, this starts the program again."""
     os.umask(0o022)
-    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # as Python has them
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:  # Python ignores these
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -112,7 +115,7 @@ def forget_the_session() -> None:
         if limit != resource.RLIMIT_STACK:
             resource.setrlimit(limit, (hard, hard))
         elif soft != _STACK_BYTES and _at_least(hard, _STACK_BYTES):
-            # It also decides on the layout of memory and on the stacks of threads.
+            # This limit also decides on the layout of memory and on the stacks of threads.
             resource.setrlimit(limit, (_STACK_BYTES, hard))
             os.execv(sys.executable, sys.orig_argv)
 
@@ -129,18 +132,18 @@ class Limits:
         self._filter = Filter(program)
         self._memory, self._cpu = memory, cpu
         self._threads = THREADS
-        # Of the session's limit on threads, what a candidate's threads come on top of.
+        # So many threads count towards the session's limit before a candidate starts any.
         self._other_threads = 0
 
     def share_threads(self, others: int, all_count: bool) -> None:
-        """The kernel keeps the session's limit for the user's `others` threads together, and,
-        where `all_count`, a candidate's own limit as well."""
+        """Take account of the user's `others` threads. The kernel counts them towards the session's
+        limit and, where `all_count`, towards a candidate's own limit as well."""
         self._other_threads = others
         if all_count:
             self._threads += _MORE_THREADS + others
 
     def shortage(self) -> str | None:
-        """Why the session's hard limits could change a verdict, if they could."""
+        """Why the session's hard limits could change a verdict, or None if they could not."""
         for limit, needed in (
             (resource.RLIMIT_AS, self._memory),
             (resource.RLIMIT_DATA, self._memory),
@@ -175,8 +178,8 @@ class Limits:
             resource.setrlimit(limit, (value, value))
 
     def confine(self, cpu: int) -> None:
-        """Confine this process, a candidate's: `cpu` in whole seconds of processor time, with one
-        more for what it took until now. The server looks closer."""
+        """Confine this process, which is a candidate's. It may use `cpu` whole seconds of processor
+        time, and one more for what it took until now. The server measures more exactly."""
         resource.setrlimit(resource.RLIMIT_CPU, (cpu + 1, cpu + 2))
         self._filter.load()
 
@@ -196,7 +199,8 @@ class Filter:
 
 
 class Watchman:
-    """The process that stayed behind. It sees the states of processes; the server has no /proc."""
+    """The process that stayed behind. It is asked for the states of processes, since the server has
+    no /proc."""
 
     def __init__(self, questions: int, answers: int):
         self._questions, self._answers = questions, answers
@@ -228,8 +232,8 @@ class Entered:
 def enter(
     folder: str, program: bytes, limits: Limits, readable: list[str], listed: list[str]
 ) -> Entered:
-    """Take all layers that can be had, in a new process, in which the caller goes on. Beside the
-    Python runtime, `readable` files and folders stay so, and names in `listed` folders be seen.
+    """Take all layers that can be had, in a new process, in which this returns. Beside the Python
+    runtime, the files and folders in `readable` can still be read, and those in `listed` be listed.
 
     The old process, still unconfined, waits for the end of the new one and removes `folder`, an
     existing empty folder of this user. `program` is the server's own seccomp filter.
@@ -264,7 +268,8 @@ def enter(
     # Huge pages would let a candidate keep more memory than it has address space.
     _PRCTL(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
     _check(_PRCTL(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-    # Pipes in /proc/PID/fd are no files to Landlock: nobody is to open the server's.
+    # Landlock does not treat pipes in /proc/PID/fd as files. This keeps others from opening the
+    # server's pipes.
     _check(_PRCTL(_PR_SET_DUMPABLE, 0, 0, 0, 0), "not dumpable")
     _drop_capabilities()
     die_with_parent()  # not earlier: a change of account makes the kernel forget it
@@ -285,8 +290,8 @@ def flush_c() -> None:
 
 
 def _fork_watched(folder: str | None = None, also: int = -1) -> Watchman:
-    """Go on in a new process. The old one closes the descriptor `also`, says how the new one's
-    child is whenever that asks, and stays behind."""
+    """Return in a new process. The old one closes the descriptor `also` and stays behind. Whenever
+    the new one asks, it answers with the states of the new one's child."""
     questions, answers = os.pipe(), os.pipe()
     if process := os.fork():
         for descriptor in (questions[1], answers[0], also):
@@ -301,15 +306,15 @@ def _fork_watched(folder: str | None = None, also: int = -1) -> Watchman:
 def _stay_behind(
     process: int, folder: str | None = None, questions: int = -1, answers: int = -1
 ) -> NoReturn:
-    """Wait for the process that does the work, clear up, and end. On SIGTERM end it first."""
+    """Wait for the process that does the work, clear up, and end. SIGTERM ends that process."""
     signal.signal(signal.SIGTERM, lambda *_: _kill(process))
-    for descriptor in (0, 1):  # whose other ends are to see it when the process closes them
+    for descriptor in (0, 1):  # so that their other ends see it when the process closes them
         os.close(descriptor)
     while questions >= 0 and os.read(questions, 1):
         os.write(answers, _states_of_child(process).encode() or b" ")
     os.waitpid(process, 0)
     if folder:
-        with contextlib.suppress(OSError):  # the client tries, too
+        with contextlib.suppress(OSError):  # the client removes it, too
             for name in os.listdir(folder):
                 os.unlink(f"{folder}/{name}")
             os.rmdir(folder)
@@ -321,13 +326,13 @@ def _states_of_child(parent: int) -> str:
     states = set()
     with contextlib.suppress(OSError):
         if os.readlink("/proc/self") != str(os.getpid()):
-            return ""  # it shows other processes
+            return ""  # this /proc shows the processes of another namespace
         with open(f"/proc/{parent}/task/{parent}/children") as file:
             children = file.read().split()
         for child in children:
             for thread in os.listdir(f"/proc/{child}/task"):
                 with (
-                    contextlib.suppress(OSError),  # it has ended
+                    contextlib.suppress(OSError),  # the thread has ended
                     open(f"/proc/{child}/task/{thread}/stat", "rb") as file,
                 ):
                     states.add(file.read().rpartition(b") ")[2][:1].decode())
@@ -351,7 +356,7 @@ def _check(result: int, what: str) -> int:
 
 def _runtime() -> list[str]:
     """Files and folders that a candidate may read: the standard library without packages that
-    were installed into it, shared libraries, time zones, harmless devices."""
+    were installed into it, shared libraries, time zones and harmless devices."""
     library = os.path.dirname(os.__file__)
     paths = [
         entry.path
@@ -382,8 +387,8 @@ def _library_folders() -> set[str]:
 
 
 def _spare_account() -> int:
-    """A user number that nobody else has; 0 where root, being that of a namespace only, has none
-    to give."""
+    """A user number that nobody else has. It is 0 where this process is root only in a namespace
+    that lacks such a number."""
     account = 0x60000000 | os.getpid()
     with open("/proc/self/uid_map") as map:
         ranges = [[int(number) for number in line.split()] for line in map]
@@ -422,7 +427,7 @@ def _threads_of(user: int) -> int:
     """How many threads the user's processes have, all of which count towards RLIMIT_NPROC."""
     count = 0
     for name in os.listdir("/proc"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
+        with contextlib.suppress(OSError):  # the process has ended meanwhile
             if name.isdecimal() and os.stat(f"/proc/{name}").st_uid == user:
                 count += len(os.listdir(f"/proc/{name}/task"))
     return count
@@ -434,8 +439,8 @@ def _threads_of(user: int) -> int:
 def _enter_namespaces(
     folder: str, scratch: str, runtime: list[str], account: int, problem: int
 ) -> Watchman:
-    """Go on in a new process in namespaces of its own, the caller's process waiting for its end.
-    Where that is denied, write why to the descriptor `problem` and end.
+    """Return in a new process in namespaces of its own, while the old one waits for its end. Where
+    that is denied, write why to the descriptor `problem` and end.
     """
     try:
         _unshare(account)
@@ -470,7 +475,7 @@ def _change_root(root: str, scratch: str, runtime: list[str], account: int) -> N
     _mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "mode=755,size=4m")
     for path in runtime:
         _show(path, root + path)
-    for link in ("/lib", "/lib64"):  # the dynamic linker's names for what lies elsewhere now
+    for link in ("/lib", "/lib64"):  # the dynamic linker uses these names
         if os.path.islink(link):
             os.symlink(os.readlink(link), root + link)
     os.mkdir(root + scratch)

@@ -1,20 +1,24 @@
 """The small process that forks candidates and watches over them.
 
-Its first frame on standard input says what to confine candidates with; it answers `h` + what is
-in force. Then orders come, each for one candidate: a frame of limits, which are numbers, and one
-of content for each time that the candidate is to be run, which it reads for itself. The answer is,
-for each run, what the candidate's process wrote as results, in frames `c` of any length, and a
-frame `r`: how the run ended (`wire.RUN`), the rest of the results, the output. Then comes `s`, or
-`x` + why a run could not be begun. A run that is lost, to a limit or a signal, is the last one.
-Meanwhile the server says `b` each second.
+The first frame on its standard input says what to confine candidates with, and it answers with a
+frame `h` that says what is in force. Then orders come, one for each candidate. An order is a frame
+of limits, which are numbers, and a frame of content for each run of the candidate. The candidate's
+own process reads that content.
 
-The first of the results is written before the first line of the candidate's code is looked at:
-without it, or if it is not empty, nothing that happened is the candidate's doing.
+The answer to each run is a frame `r`: how the run ended (`wire.RUN`), what the candidate's process
+wrote as results, and the output. Results that are too many to be kept until then go ahead of it in
+frames `c` of any length. After the last run comes a frame `s`, or a frame `x` that says why a run
+could not be begun. A run that is lost to a limit or a signal is the last one. While a candidate
+runs, the server also sends a frame `b` each second.
+
+The candidate's process writes the first of the results before it looks at the first line of the
+candidate's code. If that result is missing or not empty, nothing that happened is the candidate's
+doing.
 
 A candidate is a fork of this process and could search its memory. So nothing of any job becomes
-an object here: results pass through a buffer that is wiped, output lies in files without a name.
-The process is also kept small, since it is forked once per candidate, and does little for each:
-a page that it writes to after a fork costs it time. When its standard input closes, it ends.
+an object here: results pass through a buffer that is wiped, and output lies in files without a
+name. The process is also kept small and does little for each candidate: it is forked for each of
+them, and a page that it writes to after a fork costs time. It ends when its standard input closes.
 """
 
 import gc
@@ -33,36 +37,40 @@ from . import candidate, isolation, wire
 
 _JOBS, _REPLIES = 0, 1
 _BUFFER = 1 << 16
-# Replies that are kept together with others, at most.
+# At most so many bytes of replies are collected before they are sent.
 _TOGETHER = 1 << 20
-# What may still lie in a pipe whose writer is dead.
+# At most so many bytes may still lie in a pipe whose writer is dead.
 _PIPE_BYTES = 1 << 20
-# How often to look whether a candidate has ended, on a kernel that does not tell (before 5.3).
+# The seconds between two looks whether a candidate has ended, on kernels before 5.3, which do not
+# tell.
 _END_PERIOD = 0.01
-# In seconds: what a run has of a budget that is used up.
+# A run gets at least so many seconds, even if the candidate's budget is used up.
 _LEAST = 0.01
-# How often to look what a candidate does, and to say that this process is there, in seconds.
+# The seconds between two looks at what a candidate does, and between two signs of life.
 _PERIOD, _BEAT = 0.1, 1.0
-# For a candidate's process to get ready, in seconds.
+# A candidate's process must be ready after so many seconds.
 _PREPARATION = 30.0
-# For libraries that compute: a server that forks may have one thread only, and a candidate gets no
-# more of the processor by others.
+# These tell libraries that compute to use one thread. A server that forks may have no others, and
+# more threads would give a candidate no more processor time.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-# Python places objects of up to so many bytes by size, in steps, in pools that begin with a head.
+# Python places objects of up to _SMALL bytes by size, in steps of _STEP bytes, in pools of _POOL
+# bytes that begin with a head of _POOL_HEAD bytes.
 _SMALL, _STEP, _POOL, _POOL_HEAD = 512, 16, 1 << 14, 48
-# What a bytes object takes beside its content.
+# A bytes object takes so many bytes beside its content.
 _BYTES_HEAD = 33
-# More bytes than there can be in gaps of one size.
+# The gaps of one size hold fewer bytes than this.
 _GAPS = 1 << 22
-# States of threads that have nothing to do. The others: R computes or waits for a core, D waits for
-# a disk, T was stopped. None of these is a choice of the candidate's, which may send no signals.
+# Threads in these states have nothing to do. Of the other states, R means that a thread computes or
+# waits for a core, D that it waits for a disk, and T that it was stopped. None of these is the
+# candidate's choice: it may send no signals, so it cannot stop itself.
 _IDLE = frozenset("SZXI")
 
 
 def main() -> None:
     """Serve until the client goes."""
     isolation.forget_the_session()
-    # Nothing is to get one of the numbers by which a candidate has its own pipe and files.
+    # A candidate has its own pipe and files under the numbers up to KEPT. They are all taken here,
+    # so that nothing else gets one of them.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= candidate.KEPT:
         pass
     os.close(descriptor)
@@ -72,7 +80,7 @@ def main() -> None:
     packages = start["packages"]
     refusal = None
     try:
-        # And go on in another process.
+        # This returns in another process.
         entered = isolation.enter(
             start["folder"], own, limits, packages["paths"], packages["search"]
         )
@@ -84,9 +92,9 @@ def main() -> None:
         _answer("h", json.dumps({"refusal": refusal}).encode())
         sys.exit()
     candidate.warm_up()
-    filling = _fill_gaps()  # noqa: F841 (it is kept)
+    filling = _fill_gaps()  # noqa: F841 (the objects must stay alive)
     limits.take()
-    gc.freeze()  # else each candidate's first collection would copy all of the server's memory
+    gc.freeze()  # without it, each candidate's first collection would copy the server's memory
     _answer("h", json.dumps({"layers": entered.layers, "missing": entered.missing}).encode())
     server = _Server(entered, limits)
     program = os.memfd_create("program")
@@ -102,18 +110,21 @@ def main() -> None:
 
 
 def _fill_gaps() -> list:
-    """Make objects, to be kept, in all places that are free between others. What is made later lies
-    close together then: each page that the server or a candidate writes to after a fork is copied
-    first, which is most of what an execution costs."""
+    """Fill the free places between existing objects with others, which the caller keeps. Objects
+    that are made later then lie close together, on few pages. This saves time: each page that the
+    server or a candidate writes to after a fork is copied first, which is most of what an execution
+    costs."""
     kept: list = []
     for size in range(2 * _STEP, _SMALL + 1, _STEP):
         for number in range(_GAPS // size):
-            # The smallest hold no bytes object, but an integer.
+            # The smallest size has no room for a bytes object, so an integer takes its place.
             block = bytes(size - _BYTES_HEAD) if size > _BYTES_HEAD else 1000 + number
             if id(block) % _POOL == _POOL_HEAD:
-                break  # the first of a new pool, which is free again with it
+                break  # this block began a new pool, which is freed together with the block
             kept.append(block)
-    end = 0  # of what has been placed by size in no pool, but in the first gap that is large enough
+    # Larger objects are in no pool but in the first gap that is large enough. So one that lies
+    # beyond `end`, the farthest place so far, shows that no gap of its size is left.
+    end = 0
     for size in (65536, 32768, 16384, 8192, 6144, 4096, 3072, 2048, 1536, 1024, 768, 640, 528):
         for _ in range(_GAPS // size):
             kept.append(bytes(size - _BYTES_HEAD))
@@ -133,7 +144,8 @@ def _make_at_home(scratch: str, packages: dict) -> None:
 
 
 def _import_packages(packages: dict) -> str | None:
-    """Import what candidates may import, so that they need not; or why that fails."""
+    """Import the packages that candidates may import, so that they need not. Returns why that
+    failed, or None."""
     sys.path += packages["search"]
     for name in packages["modules"]:
         try:
@@ -159,14 +171,14 @@ def _framed(kind: str, *content: bytes | memoryview) -> list[bytes | memoryview]
 
 
 class _Server:
-    """What is the same for all candidates."""
+    """Carries out orders, with what is the same for all candidates."""
 
     def __init__(self, entered: isolation.Entered, limits: isolation.Limits):
         self.limits = limits
         self.replies = _Replies()
         self.results = _Results(self.replies)
         self._watchman = entered.watchman
-        # Without a filter a candidate could stop itself.
+        # Without a filter a candidate could stop itself, so being stopped counts as idle then.
         self._idle = _IDLE if "seccomp" in entered.layers else _IDLE | {"T", "t"}
 
     def is_idle(self) -> bool:
@@ -200,15 +212,15 @@ class _Server:
 
 
 class _Budget:
-    """What time a candidate has for each test, and what is left for all its runs together. Seconds
-    of processor time, but for those on the clock."""
+    """The time that a candidate has for each test, and what is left for all its runs together. It
+    is in seconds of processor time or, in the attributes with `wall`, on the clock."""
 
     def __init__(self, order: dict):
         self.test, self.test_wall = order["timeout"], order["timeout_wall"]
         self.total, self.total_wall = order["total"], order["total_wall"]
 
     def take(self, run: "_Run") -> None:
-        """Count a run that has ended."""
+        """Take off the time of a run that has ended."""
         used, passed = run.taken
         self.total = max(self.total - used, _LEAST)
         self.total_wall = max(self.total_wall - passed, _LEAST)
@@ -232,20 +244,23 @@ class _Run:
             outputs = self._stdout, self._stderr, writing
             candidate.main(_JOBS, outputs, server.limits, self._cpu_limit, more)
         os.close(writing)
-        # The candidate could empty the pipe just before it is read here.
+        # Reading must not wait: the candidate could empty the pipe just before it is read here.
         os.set_blocking(self._pipe, False)
         self._is_open = True
         try:
             self._process = os.pidfd_open(self.pid)
         except OSError:
             self._process = None
-        # The clock of all threads of that process together: clock_getcpuclockid(3).
+        # The processor clock of all threads of that process together, as clock_getcpuclockid(3)
+        # makes its number.
         self._clock = (~self.pid << 3) | 2
-        # What has passed on the clock, and until when that was counted; see _count_time.
+        # The seconds that passed on the candidate's clock, and until when they were counted; see
+        # _count_time.
         self._passed, self._counted = 0.0, time.monotonic()
         self._beat = self._started = self._step = self._counted
         self._cpu = self._counted_cpu = 0.0
-        # Of the candidate's first line, and of the test that runs.
+        # When the candidate's first line began, and the test that runs: the seconds on the clock
+        # and of the processor by then.
         self._began = self._step_began = (0.0, 0.0)
         self._milliseconds: list[float] = []
         self._status = 0
@@ -253,18 +268,19 @@ class _Run:
     def watch(self) -> str:
         """Collect the results until all are there, the candidate ends, or it takes too much."""
         poll = select.poll()
-        # A program's results are looked at now and then only: no test begins or ends with them.
+        # A program's results are only looked at now and then, since no test begins or ends with
+        # them.
         if not self._until_exit:
             poll.register(self._pipe, select.POLLIN)
         if self._process is not None:
             poll.register(self._process, select.POLLIN)
-        poll.register(_JOBS, 0)  # whether it is closed: the client is gone
+        poll.register(_JOBS, 0)  # this tells when the client is gone
         while True:
             left, limit = self._left()
             if left <= 0:
                 return limit
             left = min(left, _PERIOD)
-            # It has ended, or cannot be heard any more.
+            # In this case nothing that is polled tells when the process has ended.
             if self._process is None and (self._until_exit or not self._is_open):
                 if self._has_ended():
                     return "exit"
@@ -272,7 +288,7 @@ class _Run:
             ready = dict(poll.poll(left * 1000 + 1))
             if _JOBS in ready:
                 sys.exit()
-            # This may wait for the client, which is none of the candidate's time.
+            # This may wait for the client, which must not count as the candidate's time.
             self._results.make_room()
             self._cpu = time.clock_gettime(self._clock)
             if is_due := time.monotonic() - self._counted >= left:
@@ -292,16 +308,16 @@ class _Run:
                 return "exit"
 
     def _has_ended(self) -> bool:
-        # Not reaped yet: its clock is still to be read.
+        # The process is not reaped yet, since its clock is still to be read.
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _count_time(self, asked: float) -> None:
-        """Add to the clock what has passed since the last time, when this process wanted to sleep
-        for `asked` seconds.
+        """Add to the candidate's clock what has passed since the last call. `asked` is how many
+        seconds this process wanted to sleep meanwhile.
 
-        While the candidate waits by its own choice, that is the time of the clock, but for what
-        this process slept too long, when the whole machine may have stood still. While the
-        candidate wants to compute, it is the processor time that it got.
+        While the candidate waits by its own choice, real time is added. It is cut where this
+        process slept much longer than it asked for, since the whole machine may have stood still.
+        While the candidate wants to compute, only the processor time that it got is added.
         """
         now = time.monotonic()
         elapsed = min(now - self._counted, asked + _PERIOD)
@@ -313,7 +329,7 @@ class _Run:
             _answer("b")
 
     def _left(self) -> tuple[float, str]:
-        """The seconds until the next limit, at the earliest, and which limit that is."""
+        """The seconds until a limit can be reached at the earliest, and which limit that is."""
         if not self._milliseconds:
             return _PREPARATION - self._passed, "unprepared"
         (began, began_cpu), (step, step_cpu) = self._began, self._step_began
@@ -325,13 +341,14 @@ class _Run:
         )
 
     def _read(self) -> int | None:
-        """Read results once: how many bytes, 0 at the end, None if there is nothing now."""
+        """Read results once. Returns how many bytes came, 0 at the end of the pipe, and None if
+        there is nothing now."""
         try:
             count = self._results.read(self._pipe)
         except BlockingIOError:
             return None
         self._is_open = count > 0
-        # No more frames than are due: each one buys its sender time.
+        # Frames beyond those that are due are ignored, since each frame gives its sender more time.
         while len(self._milliseconds) < min(self._results.frames, self._expected):
             now = time.monotonic()
             self._milliseconds.append((now - self._step) * 1000)
@@ -345,7 +362,7 @@ class _Run:
         return count
 
     def kill(self) -> None:
-        """End the process, threads and all, then read what it left in the pipe."""
+        """End the process with all its threads, then read what it left in the pipe."""
         os.kill(self.pid, signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         self._status = os.waitstatus_to_exitcode(status)
@@ -384,22 +401,22 @@ class _Run:
 
 
 class _Replies:
-    """What is answered to an order, together, so that the client need not look at each run. Until
-    then it lies where no candidate can read: in a file without a name."""
+    """Collects the answers to an order and sends them together, so that the client need not wake up
+    for each run. Until then they lie where no candidate can read: in a file without a name."""
 
     def __init__(self):
         self._file = os.memfd_create("replies")
 
     def add_results(self, results: memoryview) -> None:
-        """Some of the results of a run that goes on."""
+        """Add some of the results of a run that goes on."""
         frame = _framed("c", results)
         wire.write(self._place(sum(map(len, frame))), *frame)
 
     def add_run(
         self, summary: bytes, results: memoryview, kept: tuple[tuple[int, int, int], ...]
     ) -> None:
-        """What there is of a run that has ended. `kept`: files with their sizes, and how many of
-        the last bytes are kept of each."""
+        """Add what there is of a run that has ended. `kept` names files, each with its size and how
+        many of its last bytes to add."""
         length = 1 + len(summary) + len(results) + sum(count for *_, count in kept)
         place = self._place(wire.LENGTH.size + length)
         wire.write(place, wire.LENGTH.pack(length) + b"r" + summary, results)
@@ -407,13 +424,13 @@ class _Replies:
             _copy(file, size - count, count, place)
 
     def _place(self, size: int) -> int:
-        """The descriptor to write the next bytes to, of which there are so many."""
+        """The descriptor to write the next `size` bytes to."""
         if os.lseek(self._file, 0, os.SEEK_CUR) + size > _TOGETHER:
             self.send()
         return self._file if size <= _TOGETHER else _REPLIES
 
     def send(self) -> None:
-        """Send what there is."""
+        """Send what has been collected."""
         _copy(self._file, 0, os.lseek(self._file, 0, os.SEEK_CUR), _REPLIES)
         _empty(self._file)
 
@@ -429,7 +446,7 @@ def _copy(file: int, start: int, count: int, target: int) -> None:
 
 
 class _Results:
-    """Frames on their way to the client: counted, not looked into."""
+    """Frames on their way to the client. They are counted, but not looked into."""
 
     def __init__(self, replies: _Replies):
         self._view = memoryview(bytearray(_BUFFER))
@@ -440,14 +457,14 @@ class _Results:
 
     def _reset(self) -> None:
         self.frames = 0
-        # A frame is longer than it may be, or all are.
+        # Whether a frame, or all frames together, are longer than they may be.
         self.garbled = False
         self._total = 0
         self._left = 0
         self._length = self._digits = 0
 
     def make_room(self) -> None:
-        """Hand on what fills the buffer, which may be to wait for the client."""
+        """Hand on the content of the buffer if it is full. This may wait for the client."""
         if self._end == len(self._view):
             self._replies.add_results(self.take())
 

@@ -1,9 +1,9 @@
-"""Whether a candidate's code compiles: the one function that decides it, wherever it is asked."""
+"""The one function that decides whether a candidate's code compiles, wherever that is asked."""
 
 import sys
 from types import CodeType
 
-# The interpreter's own default.
+# This is the interpreter's own default for the limit on recursion.
 _DEPTH = 1000
 
 
@@ -11,13 +11,15 @@ def compiled(code: str) -> CodeType:
     """The code, compiled as a module; a byte order mark before it does not count.
 
     Raises:
-        Exception: it does not compile. Mostly SyntaxError; RecursionError and MemoryError where
-            it is nested too deeply; ValueError for characters that no source may have.
+        Exception: it does not compile. This is mostly a SyntaxError. It is a RecursionError or a
+            MemoryError where the code is nested too deeply, and a ValueError for characters that
+            no source may have.
     """
     # The compiler counts the calls above it (since 3.12, those of C functions alone, of which there
     # are always few). How deeply code may be nested depends neither on who asks nor on what a
     # library made of the limit.
-    # Handed over as a tuple, since a call that the interpreter has learnt counts one less.
+    # The arguments are handed over as a tuple, since a call that the interpreter has adapted to
+    # what it calls counts one less.
     arguments = (without_mark(code), "<candidate>", "exec", 0, True)
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(_calls() + _DEPTH)
@@ -28,7 +30,7 @@ def compiled(code: str) -> CodeType:
 
 
 def _calls() -> int:
-    """How many calls deep this is, those of C functions included: a lower limit is refused."""
+    """How many calls deep this is, those of C functions included. Python refuses a lower limit."""
     depth, frame = 1, sys._getframe()
     while frame := frame.f_back:
         depth += 1

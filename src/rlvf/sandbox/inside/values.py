@@ -1,13 +1,14 @@
 """Values of plain types as JSON, with their exact types.
 
-What JSON cannot say is a pair `[tag, content]`: lists are `["list", [...]]`, huge integers
-`["int", "0x..."]`. Decoding builds plain data only, whatever the text says, and refuses anything
-that would be expensive to build or to work with: the text comes from untrusted code.
+What JSON cannot say is a pair `[tag, content]`: lists are `["list", [...]]`, huge integers are
+`["int", "0x..."]`. Decoding builds plain data only, whatever the text says. It refuses anything
+that would be expensive to build or to work with, since the text comes from untrusted code.
 
 An instance of a subclass travels as its plain base. Types, functions and modules of the standard
-library travel by name. Any other object becomes `Opaque`: what is asked of it raises `Undecided`,
-or, where there is nothing left to ask, it equals nothing, so that an `__eq__` that always agrees
-wins nothing. Iterators are consumed, since `list(f(x))` is evaluated where only the values arrive.
+library travel by name. Any other object becomes `Opaque`, and whatever is asked of that raises
+`Undecided`. Where the object itself will not be asked any more, it is taken to equal nothing, so
+that an `__eq__` that always agrees wins nothing. Iterators are consumed, since `list(f(x))` is
+evaluated where only the values arrive.
 """
 
 import array
@@ -39,29 +40,31 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-# Deeper than any literal in a test, shallow enough for every recursive C function on the way
-# (hashing nested tuples has no check of its own).
+# Values may be nested so deep. This is deeper than any literal in a test, and shallow enough for
+# every recursive C function on the way (hashing nested tuples has no check of its own).
 MAX_DEPTH = 100
-# Of one value: how many parts it may have, and how many bytes of text in all.
+# How many parts one value may have, and how many bytes of text in all.
 MAX_NODES = 500_000
 MAX_BYTES = 4 << 20
-# Of one number: larger ones make arithmetic slow.
+# How many bytes one integer may have. Larger ones make arithmetic slow.
 MAX_INT_BYTES = 64 << 10
-# Of integers of more than a kibibyte, all those of a value together must not be longer either: to
-# compare with a Decimal takes quadratic time.
+# Integers of more than a kibibyte, whose text is longer than this, share that limit: all those of a
+# value together may have so many bytes. To compare them with a Decimal takes quadratic time.
 _LONG_INT_TEXT = 2 << 10
 _MAX_FRACTION_BITS = 10_000
 _MAX_DECIMAL = 10_000  # digits, and the exponent: int(Decimal("1e999999999")) takes minutes
-# Integers beyond this are not exact in every JSON reader, and slow to read in decimal.
+# Integers beyond this are not exact in every JSON reader, and they are slow to read in decimal.
 _PLAIN_INT = 1 << 53
 _NODE_BYTES = MAX_BYTES // MAX_NODES
-# For sets and dicts whose keys were chosen so that their hashes collide.
+# Building sets and dicts may take so many seconds, since their keys may have been chosen so that
+# their hashes collide.
 _TABLE_SECONDS = 0.25
 _TABLE_STEP = 128
 
 
-# What Python writes of objects and threads that differs from run to run. The last one is what
-# reprlib leaves of it. No alternatives begin alike: the time is linear.
+# This finds what Python writes of objects and threads that differs from run to run. The last
+# alternative is what reprlib leaves of it. No two alternatives begin alike, so that matching takes
+# linear time.
 _ADDRESS = re.compile(
     r"(\b(?:at|[Tt]hread) )0x[0-9a-f]+"
     r"|(\b(?:started|stopped)(?: daemon)? )[0-9]+(?=\)>)"
@@ -71,7 +74,8 @@ _ADDRESS = re.compile(
 
 
 def without_addresses(text: str) -> str:
-    """The same text in every run, as far as it holds addresses where Python itself writes them."""
+    """The text with `0x...` for addresses where Python itself writes them, so that it is the same
+    in every run."""
     return _ADDRESS.sub(lambda found: f"{found[found.lastindex or 0]}0x...", text)
 
 
@@ -80,7 +84,7 @@ class Undecided(Exception):
 
 
 class Opaque:
-    """Stands for an object that cannot travel: whatever is asked of it raises Undecided.
+    """Stands for an object that cannot travel. Whatever is asked of it raises Undecided.
 
     One that is `distinct` is known, or taken, to equal no value that travels.
     """
@@ -121,7 +125,7 @@ for _question in _QUESTIONS - {"__eq__", "__ne__"} | {"__str__", "__repr__", "__
 
 
 class TooLarge(Opaque):
-    """Stands for a value that would have travelled if there were less of it."""
+    """Stands for a value that would have travelled if it were smaller."""
 
 
 class Lookalike(Opaque):
@@ -169,15 +173,16 @@ class Stream(Opaque):
         return item in self._items
 
 
-# What _measure_work takes on the machine whose seconds a Clock counts.
+# The seconds that _measure_work takes on the machine whose seconds a Clock counts.
 _WORK_SECONDS = 0.0005
 
 
 class Clock:
-    """Bounds work whose amount untrusted code decides. Starts with the first check.
+    """Bounds work whose amount untrusted code decides. It starts with the first check.
 
-    Its seconds are those of one certain machine: on a slower one, which shows when the time seems
-    to be up, they last as much longer. So the work decides, and not the machine.
+    Its seconds are those of one certain machine. When the time seems to be up, the speed of this
+    machine is measured, and on a slower one the time is longer. So the work decides, and not the
+    machine.
     """
 
     def __init__(self, seconds: float):
@@ -211,7 +216,7 @@ class _TooLarge(Exception):
 
 # ---------------------------------------------------------------- encoding, beside the candidate
 
-# Read where no class or metaclass can redefine them.
+# These are read from `type` itself, where no class or metaclass can redefine them.
 _bases = type.__dict__["__mro__"].__get__
 _members = type.__dict__["__dict__"].__get__
 _name = type.__dict__["__name__"].__get__
@@ -220,8 +225,8 @@ _METACLASSES = (type, type(Fraction))
 
 
 def encode(value: Any) -> Any:
-    """What `json.dumps` takes for the value. Runs the code of iterators and time zones, no other
-    foreign code, and raises what that raises."""
+    """What `json.dumps` takes for the value. This runs the code of iterators and time zones, but no
+    other foreign code, and raises what that code raises."""
     try:
         return _Encoder().encode(value, 0)
     except _TooLarge:
@@ -242,8 +247,9 @@ class _Encoder:
         if depth > MAX_DEPTH:
             raise _TooLarge
         bases = _bases(type(value))
-        # The real bases, not isinstance: an object can lie about its `__class__`. Only those with
-        # our metaclasses: another one could make its classes equal ours.
+        # These are the real bases. isinstance is not asked, since an object can lie about its
+        # `__class__`. Bases with other metaclasses are skipped, since such a metaclass could make
+        # its classes equal ours.
         for base in bases:
             if type(base) not in _METACLASSES:
                 continue
@@ -407,7 +413,7 @@ def _viewed(value: memoryview) -> Any:
     return value.tobytes() if value.format == "B" and value.ndim == 1 else value.tolist()
 
 
-# Built-in functions that neither act nor reach for names.
+# Built-in functions that neither change anything nor look up names.
 _FUNCTIONS = (
     *(abs, all, any, ascii, bin, callable, chr, divmod, format, hash, hex, id, isinstance),
     *(issubclass, iter, len, max, min, next, oct, ord, pow, repr, round, sorted, sum),
@@ -419,7 +425,7 @@ _MODULES = (
 
 
 def _named() -> Iterator[tuple[str, Any]]:
-    """What is no data but the same object in every process, and its name."""
+    """Yield names and objects that are not data, but the same object in every process."""
     yield from {"Ellipsis": ..., "NotImplemented": NotImplemented}.items()
     yield from ((function.__name__, function) for function in _FUNCTIONS)
     for module in _MODULES:
@@ -430,7 +436,7 @@ def _named() -> Iterator[tuple[str, Any]]:
                 yield f"{module.__name__}.{name}", value
 
 
-# The first name counts, in both directions.
+# If an object has several names, the first one counts in both directions.
 _NAMES = {id(value): name for name, value in reversed([*_named()])}
 _NAMED = {_NAMES[id(value)]: value for _, value in _named()}
 
@@ -446,9 +452,9 @@ def is_named(value: Any) -> bool:
 def decode(code: Any, strangers: list[str] | None = None) -> Any:
     """The value. Raises ValueError for anything that `encode` cannot have made.
 
-    With a list for `strangers` nobody will ask the objects themselves: each of which it is not
-    known what it equals is taken to equal nothing, an instance of a class that redefines what its
-    plain base does is taken for that, and the list names them.
+    With a list for `strangers`, the objects themselves will not be asked any more. An object of
+    which it is not known what it equals is then taken to equal nothing, and an instance of a class
+    that redefines what its plain base does is taken for that base. The list names these objects.
     """
     if type(code) in _PLAIN:
         return code
@@ -479,29 +485,30 @@ class _Decoder:
             return TooLarge(str(content)[:100], self._stranger(content))
         build = _BUILD.get(tag) or _OBJECTS[tag]
         depth += 1
-        # Most items are plain, and so need no call.
+        # Most items are plain and need no call.
         items = [item if type(item) in _PLAIN else self.decode(item, depth) for item in content]
         if tag in _OBJECTS:
             return build(items, self._stranger)
         try:
             return build(items, self._fill)
-        except Undecided:  # the hash of an object that did not travel
+        except Undecided:  # an object that did not travel was asked for its hash
             return Opaque(tag, self._stranger(tag))
-        except TypeError:  # or of one that is taken for its base, which has none
+        except TypeError:  # an object is taken for its base, which has no hash
             if not self._strangers:
                 raise
             return Opaque(tag, distinct=True)
 
     def _stranger(self, description: str) -> bool:
-        """Whether an object of which it is not known is taken to equal nothing."""
+        """Whether an object of which it is not known what it equals is taken to equal nothing. If
+        so, the list of strangers names it."""
         if self._strangers is None:
             return False
         self._strangers.append(str(description)[:100])
         return True
 
     def _fill(self, table: Any, items: list, keys: list) -> Any:
-        """Step by step: the keys may have been chosen so that it takes quadratic time, and one
-        that is a tuple may take long to compare."""
+        """Fill the table step by step, with looks at the clock. The keys may have been chosen so
+        that it takes quadratic time, and a key that is a tuple may take long to compare."""
         step = _TABLE_STEP if all(type(key) in _PLAIN for key in keys) else 1
         for start in range(0, len(items), step):
             table.update(items[start : start + step])
@@ -574,8 +581,8 @@ _BUILD = {
     "OrderedDict": lambda items, fill: OrderedDict(fill({}, _pairs(items), items[::2])),
     "defaultdict": lambda items, fill: defaultdict(None, fill({}, _pairs(items), items[::2])),
 }
-# Objects that do not travel, from their description and what else is known, and whether one of
-# which it is not known equals nothing.
+# These make what stands for objects that do not travel, from their description and what else is
+# known. The function that they are given is `_Decoder._stranger`.
 _OBJECTS: dict[str, Callable[[list, Callable[[str], bool]], Any]] = {
     "opaque": lambda items, stranger: _build_opaque(*items, stranger),
     "own": lambda items, stranger: _build_own(*items, stranger),

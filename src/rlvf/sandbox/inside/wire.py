@@ -3,7 +3,7 @@
 import os
 import struct
 
-# The longest frame that a candidate may send, and about how much in all its frames.
+# How many bytes a candidate may send in one frame, and about how many in all its frames.
 MAX_CANDIDATE_FRAME = 4 << 20
 MAX_CANDIDATE_TOTAL = 16 << 20
 
@@ -33,13 +33,13 @@ def write(descriptor: int, *parts: bytes | memoryview) -> None:
 
 
 def read(descriptor: int) -> bytes:
-    """The next frame, and not a byte of what follows it. Raises EOFError."""
+    """Read the next frame, and not a byte of what follows it. Raises EOFError."""
     (length,) = LENGTH.unpack(read_exactly(descriptor, LENGTH.size))
     return read_exactly(descriptor, length)
 
 
 def read_exactly(descriptor: int, count: int) -> bytes:
-    """So many bytes. Raises EOFError."""
+    """Read so many bytes. Raises EOFError if there are fewer."""
     data = bytearray()
     while len(data) < count:
         part = os.read(descriptor, count - len(data))
@@ -56,7 +56,7 @@ class Unpacker:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The frames that are complete now."""
+        """Take more of the stream. Returns the frames that are complete now."""
         self._buffer += data
         frames = []
         start = 0
