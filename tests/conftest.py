@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 
 from rlvf.config import Config, load_config
+from rlvf.records import TrainingStep, TrainingStepTimes
 from tests.hub import Hub
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -108,3 +109,49 @@ def tiny_pretrain_settings(config: Config, architecture: str):
     shape = {"hidden_size": 32, "layers": 1, "heads": 2, "kv_heads": 1, "intermediate_size": 64}
     model = settings.model.model_copy(update={**shape, "steps": 4, "batch_size": 8})
     return settings.model_copy(update={"model": model})
+
+
+@pytest.fixture(scope="session")
+def steps():
+    def step(policy, seed, number):
+        first = number % 2 == 0
+        return TrainingStep(
+            study="rlvr",
+            model="mini-qwen3",
+            policy=policy,
+            seed=seed,
+            step=number,
+            generation=number // 2,
+            learning_rate=1e-3,
+            loss=0.0,
+            grad_norm=1.0,
+            entropy=0.5,
+            kl=None,
+            clip_fraction=0.0,
+            reward=0.5 if first else None,
+            reward_std=0.1 if first else None,
+            rewards={"tests": 0.5 if first else None},
+            completion_length=20.0 if first else None,
+            completion_tokens=320 if first else None,
+            truncated_fraction=0.0 if first else None,
+        )
+
+    return [step("grpo-tests", seed, number) for seed in (0, 1) for number in range(4)]
+
+
+@pytest.fixture(scope="session")
+def times(steps):
+    """Of those steps."""
+    return [
+        TrainingStepTimes(
+            **{name: getattr(step, name) for name in ("study", "model", "policy", "seed")},
+            step=step.step,
+            generation=step.generation,
+            generation_seconds=2.0 if step.reward is not None else None,
+            reward_seconds=1.0 if step.reward is not None else None,
+            update_seconds=0.5,
+            memory_mb=500.0 + step.step,
+            gpu_memory_mb=None,
+        )
+        for step in steps
+    ]

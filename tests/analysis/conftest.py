@@ -1,12 +1,11 @@
 """A tiny study, made by hand so that every number can be checked on paper."""
 
-import json
 from itertools import product
 
 import numpy as np
 import pytest
 
-from rlvf.records import Sample, TrainingStep, TrainingStepTimes
+from rlvf.records import Sample
 
 
 @pytest.fixture(scope="session")
@@ -110,73 +109,3 @@ def make_study(make_sample):
         return samples
 
     return make
-
-
-@pytest.fixture(scope="session")
-def steps():
-    def step(policy, seed, number):
-        first = number % 2 == 0
-        return TrainingStep(
-            study="rlvr",
-            model="mini-qwen3",
-            policy=policy,
-            seed=seed,
-            step=number,
-            generation=number // 2,
-            learning_rate=1e-3,
-            loss=0.0,
-            grad_norm=1.0,
-            entropy=0.5,
-            kl=None,
-            clip_fraction=0.0,
-            reward=0.5 if first else None,
-            reward_std=0.1 if first else None,
-            rewards={"tests": 0.5 if first else None},
-            completion_length=20.0 if first else None,
-            completion_tokens=320 if first else None,
-            truncated_fraction=0.0 if first else None,
-        )
-
-    return [step("grpo-tests", seed, number) for seed in (0, 1) for number in range(4)]
-
-
-@pytest.fixture(scope="session")
-def times(steps):
-    """Of those steps."""
-    return [
-        TrainingStepTimes(
-            **{name: getattr(step, name) for name in ("study", "model", "policy", "seed")},
-            step=step.step,
-            generation=step.generation,
-            generation_seconds=2.0 if step.reward is not None else None,
-            reward_seconds=1.0 if step.reward is not None else None,
-            update_seconds=0.5,
-            memory_mb=500.0 + step.step,
-            gpu_memory_mb=None,
-        )
-        for step in steps
-    ]
-
-
-@pytest.fixture
-def write_benchmark(tmp_path):
-    """Writes a benchmark file as Snakemake does with --benchmark-extended, into `benchmarks`."""
-
-    def write(rule, seconds=60.0, memory=500.0, *, params=None, resources=None, **wildcards):
-        folder = tmp_path / "benchmarks" / "/".join(wildcards.values())
-        folder.mkdir(parents=True, exist_ok=True)
-        record = {
-            "rule_name": rule,
-            "wildcards": wildcards,
-            "params": params or {},
-            "threads": 1,
-            "resources": resources or {},
-            "s": seconds,
-            "max_rss": memory,
-            "cpu_time": seconds / 2,
-        }
-        path = folder / f"{rule}.jsonl"
-        path.write_text(json.dumps(record) + "\n", encoding="utf-8")
-        return path
-
-    return write

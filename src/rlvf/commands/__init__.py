@@ -42,7 +42,8 @@ def command_line() -> argparse.ArgumentParser:
     stages = parser.add_subparsers(title="stages", dest="stage", required=True, metavar="STAGE")
     for name in names():
         command = module(name)
-        description = " ".join(command.__doc__.split())
+        # Python leaves docstrings out where PYTHONOPTIMIZE is 2.
+        description = " ".join((command.__doc__ or name).split())
         summary = re.split(r"(?<=\.) |:", description)[0]
         sub = stages.add_parser(name, help=summary, description=description)
         sub.set_defaults(

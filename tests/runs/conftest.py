@@ -1,0 +1,29 @@
+"""What Snakemake leaves of a run, made by hand."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def write_benchmark(tmp_path):
+    """Writes a benchmark file as Snakemake does with --benchmark-extended, into `benchmarks`."""
+
+    def write(rule, seconds=60.0, memory=500.0, *, params=None, resources=None, **wildcards):
+        folder = tmp_path / "benchmarks" / "/".join(wildcards.values())
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {
+            "rule_name": rule,
+            "wildcards": wildcards,
+            "params": params or {},
+            "threads": 1,
+            "resources": resources or {},
+            "s": seconds,
+            "max_rss": memory,
+            "cpu_time": seconds / 2,
+        }
+        path = folder / f"{rule}.jsonl"
+        path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        return path
+
+    return write
