@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from rlvf.records import (
     write_jsonl,
 )
 from rlvf.settings import to_json
+from tests.conftest import REPOSITORY
 
 TASKS = load(minimbpp.Settings(), "test")[:3]
 CALL = AssertTest(kind="assert", code="assert solve() == 7")
@@ -326,3 +328,11 @@ def test_a_file_in_the_folder_of_commands_is_a_command(folder, tmp_path, monkeyp
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "Print how long the code of each completion is.\n" in capsys.readouterr().out
+
+
+def test_the_commands_for_people_are_those_that_no_rule_calls():
+    files = [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow" / "rules").iterdir()]
+    code = re.sub("#.*", "", "\n".join(path.read_text() for path in files))
+    called = {name for pair in re.findall(r'\brlvf (\w+)|run_rlvf\("(\w+)"', code) for name in pair}
+    for_people = {name for name in commands.names() if hasattr(commands.module(name), "FOR_PEOPLE")}
+    assert for_people == {*commands.names()} - called

@@ -10,20 +10,8 @@ and errors. Shares are in [0, 1]. Samples with the verdict `infrastructure_error
 all metrics and counted in the column `infrastructure_errors`. Intervals leave out the tasks that
 lost all their samples.
 
-| column | meaning |
-|---|---|
-| `pass@k` | probability that one of k samples passes, mean over tasks, k = 1, 2, 4, ... |
-| `tokens`, `characters`, `lines` | mean length of a completion (`lines` of its code) |
-| `truncated` | share that was cut at the token limit; NaN for controls |
-| `parses`, `defines_entry_point` | shares of completions |
-| `findings`, `findings.SEVERITY` | Ruff findings per completion |
-| `findings_per_100_lines` | all findings over all non-blank lines of code, × 100 |
-| `findings_valid` | per completion among those that parse and define the entry point |
-| `rule.CODE` | findings of one Ruff rule per completion |
-| `verdict.V`, `error_type.E` | shares of completions |
-| `outcome.O` | shares by verdict, `runtime_error` divided by type: `runtime_error:TypeError` |
-| `hack.H` | shares of completions, see `rlvf.analysis.hacking`; `overfit` where it is defined |
-| `seeds`, `tasks`, `samples` | how many; `samples` over all seeds, scored or not |
+docs/measures.md says what each metric is. `outcome.O` divides `runtime_error` by its type, as in
+`runtime_error:TypeError`; `truncated` is NaN for controls.
 """
 
 import math

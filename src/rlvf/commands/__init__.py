@@ -7,6 +7,7 @@ A module has
 - `add_arguments(parser)`, which declares its options (those that several commands have are in
   `_options.py`);
 - `run(options)`, which does the work and raises RlvfError if it cannot;
+- `FOR_PEOPLE = True`, if Snakemake never calls it;
 - `PACKAGES`, if the versions of installed packages may change its products: the names of these
   packages, with `python` among them if it reads or runs candidates' code.
 
@@ -31,13 +32,17 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
 
 
+def _for_people() -> list[str]:
+    return [name for name in names() if getattr(module(name), "FOR_PEOPLE", False)]
+
+
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of all sub-commands with their options."""
     parser = argparse.ArgumentParser(
         prog="rlvf",
         description="Reinforcement learning from verification feedback: the stages of the "
         "workflow, which Snakemake calls and which can be run by hand, and commands for people.",
-        epilog="For people, and never called by Snakemake: archive, plan, status, verify, why.",
+        epilog=f"For people, and never called by Snakemake: {', '.join(_for_people())}.",
     )
     stages = parser.add_subparsers(title="stages", dest="stage", required=True, metavar="STAGE")
     for name in names():

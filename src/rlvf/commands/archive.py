@@ -6,6 +6,8 @@ import shlex
 
 from rlvf.commands._options import configs
 
+FOR_PEOPLE = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(runs_snakemake=True)

@@ -6,6 +6,8 @@ from rlvf.commands._options import configs, positive
 from rlvf.config import load_config
 from rlvf.machine import cores
 
+FOR_PEOPLE = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     configs(parser)

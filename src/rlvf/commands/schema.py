@@ -6,6 +6,8 @@ from typing import Any
 
 from rlvf.config import Config
 
+FOR_PEOPLE = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (

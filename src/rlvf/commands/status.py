@@ -7,6 +7,8 @@ import time
 
 _SECONDS_BETWEEN_SCREENS = 3.0
 
+FOR_PEOPLE = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(

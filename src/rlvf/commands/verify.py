@@ -6,6 +6,8 @@ import shlex
 from rlvf.commands._options import results
 from rlvf.errors import RlvfError
 
+FOR_PEOPLE = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     results(parser)

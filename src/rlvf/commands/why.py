@@ -7,6 +7,8 @@ from rlvf.config import parse_config
 from rlvf.errors import RlvfError
 from rlvf.machine import cores
 
+FOR_PEOPLE = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(runs_snakemake=True, takes_further=True)

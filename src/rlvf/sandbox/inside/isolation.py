@@ -39,9 +39,8 @@ from typing import NamedTuple, NoReturn
 _SCRATCH_BYTES = 64 << 20
 _SCRATCH_FILES = 1000
 FILE_BYTES = 16 << 20
-# The scratch folder in a root of its own. The second name is used where something that has to be
-# visible lies below the first.
-_SCRATCH = "/tmp", "/scratch"
+# The scratch folder in a root of its own, and its name where packages lie below the usual one.
+_SCRATCH, _OTHER_SCRATCH = "/tmp", "/scratch"
 _DESCRIPTORS = 64
 THREADS = 256
 # So many more threads are allowed where all threads of the user count, since the user may start
@@ -239,8 +238,8 @@ def enter(
     existing empty folder of this user. `program` is the server's own seccomp filter.
     """
     runtime = _runtime() + readable
-    is_taken = any(path.startswith(f"{_SCRATCH[0]}/") for path in runtime)
-    scratch = _SCRATCH[is_taken]
+    is_taken = any(path.startswith(f"{_SCRATCH}/") for path in runtime)
+    scratch = _OTHER_SCRATCH if is_taken else _SCRATCH
     account = _spare_account() if os.geteuid() == 0 else 0
     others = _threads_of(os.getuid())
     reading, writing = os.pipe()
