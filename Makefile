@@ -1,8 +1,8 @@
 # make setup    makes .venv with the versions of requirements.lock
-# make mini     runs the whole study at mini scale, into results/mini/
+# make mini     runs all studies at mini scale, into results/mini/; make mini STUDY=rlvr runs one
 # make test     runs all checks and tests
 # make archive  packs complete results into one file, to unpack with `tar xf` in another checkout
-# make bench    measures speed against other checkers, into benchmarks/; RLVF_MBPP must name a copy
+# make bench    measures speed against other checkers, into speed/; RLVF_MBPP must name a copy
 #               of mbpp.jsonl (a quick look: make bench OPTIONS="--limit 50")
 # All of them set up .venv first. To add a package index, such as the one with torch's CPU build,
 # whose address is on PyTorch's site:  make mini INDEX=ADDRESS
@@ -14,6 +14,7 @@ VENV := .venv
 INSTALLED := $(VENV)/.installed
 OPTIONS ?=
 CONFIG ?=
+STUDY ?=
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # A shell may have set these variables for other programs; here they would change what is run.
 unexport PYTHONSAFEPATH PYTHONOPTIMIZE PYTHONWARNINGS SNAKEMAKE_PROFILE
@@ -34,7 +35,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 mini: $(INSTALLED)
-	snakemake --profile mini
+	snakemake --profile mini $(STUDY)
 
 test: check .rocrate/.installed
 	pytest
@@ -56,11 +57,11 @@ archive: $(INSTALLED)
 		--config $(or $(CONFIG),config.yaml $(wildcard $(if $(wildcard results/mini/logs),config/mini.yaml)))
 
 bench: $(INSTALLED) .bench/.installed
-	python -m benchmarks $(OPTIONS)
+	python -m speed $(OPTIONS)
 
 # These packages are kept apart from .venv. Those in .bench are only measured; those in .rocrate are
 # for a test and need other versions than rlvf. Only what .venv lacks is installed.
-.bench/.installed: benchmarks/requirements.txt
+.bench/.installed: speed/requirements.txt
 .rocrate/.installed: tests/runs/requirements.txt
 .bench/.installed .rocrate/.installed: | $(INSTALLED)
 	pip install --quiet --no-deps --upgrade --target $(@D) -r $<

@@ -19,10 +19,11 @@ report: "workflow/report/workflow.rst"
 
 wildcard_constraints:
     study=one_of(CONFIG.studies),
+    tasks=one_of(TASK_SETS),
     model=one_of([*CONFIG.models, NO_MODEL]),
     policy=one_of(POLICIES),
     seed=r"\d+",
-    decoding=one_of(CONFIG.decodings),
+    evaluation=one_of(EVALUATIONS),
     repo="[^/]+",
     revision="[0-9a-f]{40}",
 
@@ -43,26 +44,36 @@ rule all:
 
 rule tables:
     input:
-        expand(TABLES, study=CONFIG.studies),
+        expand(PATHS.TABLES, study=CONFIG.studies),
 
 
 rule figures:
     input:
-        expand(FIGURES, study=CONFIG.studies),
+        expand(PATHS.FIGURES, study=CONFIG.studies),
 
 
 rule paper:
     input:
-        expand(PAPER, study=CONFIG.studies),
+        expand(PATHS.PAPER, study=CONFIG.studies),
+
+
+# `snakemake STUDY` makes all products of one study.
+for study in CONFIG.studies:
+
+    rule:
+        name:
+            study
+        input:
+            products_of(study),
+        localrule: True
 
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/generate.smk"
-include: "workflow/rules/verify.smk"
-include: "workflow/rules/analyse.smk"
-include: "workflow/rules/paper.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/study.smk"
 
 
 # This file is included after all rules, since it makes the image an input of each rule whose jobs

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rlvf.checksums import note_of, verify_folder, write_note
+from rlvf.checksums import check_folder, note_of, write_note
 from rlvf.errors import RlvfError
 
 
@@ -29,7 +29,7 @@ def test_equal_folders_have_equal_notes_whatever_their_times(folder, tmp_path):
     notes = [Path(note_of(one)).read_text(encoding="utf-8") for one in (folder, copy)]
     assert notes[0] == notes[1]
     assert ".snakemake_timestamp" not in notes[0]
-    assert verify_folder(copy) is None
+    assert check_folder(copy) is None
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_equal_folders_have_equal_notes_whatever_their_times(folder, tmp_path):
 def test_what_is_not_as_in_the_note_is_named_with_what_to_do(folder, change, said):
     change(folder)
     with pytest.raises(RlvfError, match=f"{said}.*; remove .*model and make it again"):
-        verify_folder(folder)
+        check_folder(folder)
 
 
 def test_a_folder_that_no_stage_made_has_nothing_to_check(tmp_path):
-    assert verify_folder(tmp_path) is None
+    assert check_folder(tmp_path) is None
 
 
 def test_a_note_that_cannot_be_read_is_named(folder):
     Path(note_of(folder)).write_text("{", encoding="utf-8")
     with pytest.raises(RlvfError, match=r"model\.checksums\.json: cannot be read; remove .*model "):
-        verify_folder(folder)
+        check_folder(folder)

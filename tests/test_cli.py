@@ -279,6 +279,12 @@ def test_mbpp_references_all_pass_in_order(mbpp_path, tmp_path):
     assert {execution.verdict for execution in executions} == {"passed"}
 
 
+def test_a_control_is_one_of_its_environment(folder):
+    files = ("--tasks", folder / "tasks.jsonl", "--out", folder / "completions.jsonl")
+    done = rlvf("control", "--policy", "first", *files)
+    assert_one_line_error(done, "--policy: program has no control 'first'", "reference, empty")
+
+
 def test_a_folder_that_no_stage_made_is_not_replaced(folder):
     mine = folder / "mine"
     mine.mkdir()

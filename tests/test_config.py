@@ -8,9 +8,10 @@ import jsonschema
 import pytest
 import yaml
 
+from rlvf import layout
 from rlvf.benchmarks import mbpp, minimbpp
 from rlvf.cli import main
-from rlvf.config import CHECKOUT, TAKEN, Config, load_config, parse_config, read_config
+from rlvf.config import CHECKOUT, load_config, parse_config, read_config
 from rlvf.errors import RlvfError
 from rlvf.settings import LintSettings, SandboxSettings, parse_settings, to_json
 from tests.conftest import REPOSITORY
@@ -57,19 +58,7 @@ def test_defaults_are_those_of_the_configuration(paper_config, mini_config):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("training/group_size", 7, "training.group_size: 7 does not divide .* 128 .allowed: 2, 4"),
-        ("training/micro_batch_size", 48, "training.micro_batch_size: 48 × .* 128"),
-        ("training/lr_scheduler", "constant", "training.warmup_steps: 10 would be ignored with lr"),
-        ("training/learning_rate", "high", "training.learning_rate: .*number .given: 'high'"),
-        ("training/lr", 1, "training.lr: there is no such key .allowed: generations, "),
-        ("training/lora/rank", 8, r"training.lora.rank: there is no such key \(allowed: r, alpha"),
-        (
-            "rewards/mixes/combined",
-            {"style": 1.0},
-            "rewards.mixes.combined: .*'style'.*ruff, tests",
-        ),
-        ("rewards/mixes/none", {}, "rewards.mixes.none: names no component"),
-        ("rewards/components/ruff/weights", {"error": 1.0}, "weights: needs a weight for info, wa"),
+        ("rewards/ruff/weights", {"error": 1.0}, "weights: needs a weight for info, wa"),
         ("studies/rlvr/models", ["gpt"], "studies.rlvr.models: there is no 'gpt' .allowed: qwen3"),
         ("studies/rlvr/seeds", [1, 1], "studies.rlvr.seeds: names a value twice"),
         ("studies/rlvr/published", ["training.lr"], "published: there is no key 'training.lr'"),
@@ -77,10 +66,8 @@ def test_defaults_are_those_of_the_configuration(paper_config, mini_config):
         ("models/qwen3-0.6b/kind", "url", "models.qwen3-0.6b: .*'url'.*'hub', 'mini'"),
         ("decodings/greedy/samples", 4, "decodings.greedy.samples: 4 at temperature 0"),
         ("decodings/sampled/top_p", 2.0, "decodings.sampled.top_p: .*less than or equal to 1"),
-        ("algorithms/grpo/loss_type", "ppo", "algorithms.grpo.loss_type: .*'grpo'.*given: 'ppo'"),
-        ("training/learning_rate", float("inf"), "training.learning_rate: .*finite number"),
         ("sandbox/timeout", float("nan"), "sandbox.timeout: .*finite number"),
-        ("training/generations", 5.0, "training.generations: .*valid integer .given: 5.0"),
+        ("checkpoint_every", 5.0, "checkpoint_every: .*valid integer .given: 5.0"),
         (
             "studies/rlvr/models",
             [1e3],
@@ -88,7 +75,6 @@ def test_defaults_are_those_of_the_configuration(paper_config, mini_config):
         ),
         ("studies/rlvr/seeds", [-1], "studies.rlvr.seeds.0: .*greater than or equal to 0"),
         ("studies/rlvr/seeds", [2**32], "studies.rlvr.seeds.0: .*less than 4294967296"),
-        ("studies/rlvr/train_split", "all", "train_split: there is no 'all' .allowed: prompt, te"),
         ("models/qwen3-0.6b/repo", "a b/c", "models.qwen3-0.6b.repo: 'a b/c' is no repository's"),
         ("models/qwen3-0.6b/repo", "a--b/c", "models.qwen3-0.6b.repo: 'a--b/c' is no repository"),
         ("models/qwen3-0.6b/repo", "../c", "models.qwen3-0.6b.repo: '../c' is no repository's"),
@@ -103,38 +89,35 @@ def test_a_wrong_value_is_named_with_what_is_allowed(raw, key, value, message):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("section", "like", "name"),
-    [
-        (section, like, name)
-        for section, like in (
-            ("studies", "rlvr"),
-            ("models", "qwen3-0.6b"),
-            ("decodings", "greedy"),
-        )
-        for name in TAKEN[section]
-    ],
-)
-def test_a_name_that_would_land_on_another_folder_is_refused(raw, section, like, name):
-    raw[section][name] = raw[section][like]
-    with pytest.raises(RlvfError, match=f"^config.yaml: {section}.{name}: is the name of another"):
+@pytest.mark.parametrize("name", ["logs", "usage", "fetched", "models", "mini"])
+def test_a_study_must_not_be_called_as_another_folder_of_the_results(raw, name):
+    raw["studies"][name] = raw["studies"]["rlvr"]
+    with pytest.raises(RlvfError, match=f"^config.yaml: studies.{name}: is the name of another"):
         parse_config(raw, "config.yaml")
 
 
-def test_all_folders_that_the_rules_make_beside_names_are_known():
-    rules = "".join(path.read_text() for path in (REPOSITORY / "workflow" / "rules").iterdir())
-    for section, place in (("studies", "RESULTS"), ("models", "STUDY"), ("decodings", "CELL")):
-        beside = set(re.findall(rf"{{{place}}}/([a-z-]+)(?![\w.-])", rules))
-        assert beside and beside <= {*TAKEN[section]}
-
-
-def test_two_policies_of_one_name_are_refused(raw):
-    study = raw["studies"]["rlvr"]
-    raw["algorithms"] |= {"a": raw["algorithms"]["grpo"], "a-b": raw["algorithms"]["gspo"]}
-    raw["rewards"]["mixes"] |= {"b-c": {"tests": 1.0}, "c": {"ruff": 1.0}}
-    study |= {"algorithms": ["a", "a-b"], "rewards": ["b-c", "c"], "published": []}
-    with pytest.raises(RlvfError, match=r"studies.rlvr: two pairs .* called 'a-b-c'; rename one"):
+@pytest.mark.parametrize("name", ["none", "tasks", "tables", "claims", "figures", "cost"])
+def test_a_model_must_not_be_called_as_another_folder_of_a_study(raw, name):
+    raw["models"][name] = raw["models"]["qwen3-0.6b"]
+    with pytest.raises(RlvfError, match=f"^config.yaml: models.{name}: is the name of another"):
         parse_config(raw, "config.yaml")
+
+
+@pytest.mark.parametrize("name", ["adapters", "checkpoints"])
+def test_an_evaluation_must_not_be_called_as_another_folder_of_a_cell(raw, name):
+    evaluations = raw["studies"]["rlvr"]["evaluations"]
+    evaluations[name] = evaluations["greedy"]
+    message = f"^config.yaml: studies.rlvr.evaluations.{name}: is the name of another"
+    with pytest.raises(RlvfError, match=message):
+        parse_config(raw, "config.yaml")
+
+
+def test_all_places_that_rules_write_to_are_those_of_the_layout():
+    rules = (REPOSITORY / "workflow" / "rules").iterdir()
+    text = "".join(path.read_text() for path in rules)
+    used = set(re.findall(r"PATHS\.([A-Z_]+)", text))
+    assert used and used <= vars(layout.below("results")).keys()
+    assert not re.search(r"CONFIG\.results\}/(?!fetched/)", text)
 
 
 @pytest.mark.parametrize("key", ["results", "cache"])
@@ -197,42 +180,9 @@ def test_all_that_git_tracks_is_nobodys_results():
 
 
 def test_a_missing_key_is_named(raw):
-    del raw["training"]["generations"]
-    with pytest.raises(RlvfError, match=r"config.yaml: training.generations: Field required"):
+    del raw["sandbox"]
+    with pytest.raises(RlvfError, match=r"config.yaml: sandbox: Field required"):
         parse_config(raw, "config.yaml")
-
-
-def with_overrides(raw, *overrides) -> Config:
-    return parse_config(changed(raw, "studies/rlvr/overrides", list(overrides)), "config.yaml")
-
-
-def rates(config):
-    return {
-        cell.policy: config.train_settings(cell).training.learning_rate
-        for cell in config.cells("rlvr")
-        if cell.trained and cell.model == "qwen3-0.6b" and cell.seed == 1
-    }
-
-
-def test_an_override_changes_only_the_cells_that_it_selects(raw):
-    override = {"where": {"algorithm": "gspo"}, "training": {"learning_rate": 0.5}}
-    changed_rates = rates(with_overrides(raw, override))
-    assert {policy for policy, rate in changed_rates.items() if rate == 0.5} == {
-        "gspo-tests",
-        "gspo-ruff",
-        "gspo-combined",
-    }
-
-
-def test_an_override_is_checked_in_the_cell_that_it_makes(raw):
-    override = {"where": {"reward": "ruff"}, "training": {"group_size": 5}}
-    with pytest.raises(RlvfError, match=r"overrides: for .*grpo-ruff/seed1: .*5 does not divide"):
-        with_overrides(raw, override)
-
-
-def test_an_override_that_selects_nothing_is_an_error(raw):
-    with pytest.raises(RlvfError, match=r"overrides.0.where.algorithm: there is no 'ppo'"):
-        with_overrides(raw, {"where": {"algorithm": "ppo"}, "training": {}})
 
 
 def test_a_stage_depends_on_its_slice_only(raw):
@@ -253,32 +203,32 @@ def test_a_stage_depends_on_its_slice_only(raw):
 def test_the_command_line_is_laid_over_the_files(tmp_path, raw):
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(raw))
     changes = [
-        'training={"learning_rate": 5e-4, "top_k": 3, "gradient_checkpointing": false}',
-        "training={'max_grad_norm': 2}",
-        'studies={"rlvr": {"seeds": [1, 2, 7], "train_limit": null}}',
+        'decodings={"sampled": {"temperature": 5e-1, "top_k": 3}}',
+        "decodings={'sampled': {'batch_size': 2}}",
+        'studies={"rlvr": {"seeds": [1, 2, 7], "prompt": {"chat": false}}}',
         "checkpoint_every=3",
         "results=elsewhere",
     ]
     config = parse_config(read_config([tmp_path / "a.yaml"], changes), "here")
-    training = config.training
-    assert (training.learning_rate, training.top_k, training.max_grad_norm) == (5e-4, 3, 2.0)
-    assert training.gradient_checkpointing is False
-    assert training.generations == raw["training"]["generations"]
+    sampled = config.decodings["sampled"]
+    assert (sampled.temperature, sampled.top_k, sampled.batch_size) == (0.5, 3, 2)
+    assert sampled.samples == raw["decodings"]["sampled"]["samples"]
     assert config.studies["rlvr"].seeds == [1, 2, 7]
+    assert config.studies["rlvr"].prompt.chat is False
     assert (config.checkpoint_every, config.results) == (3, "elsewhere")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("training={a: 1, a: 2}", "--config training:1: .*'a' stands twice"),
-        ("training={", "--config training:1: not valid YAML"),
+        ("sandbox={a: 1, a: 2}", "--config sandbox:1: .*'a' stands twice"),
+        ("sandbox={", "--config sandbox:1: not valid YAML"),
         ("checkpoint_every='3'", "checkpoint_every: .*valid integer .given: '3'"),
         ("checkpoint_every=0x10", "checkpoint_every: .*valid integer .given: '0x10'"),
         ("checkpoint_every=yes", "checkpoint_every: .*valid integer .given: 'yes'"),
-        ("prompt={chat: yes}", "prompt.chat: .*valid boolean .given: 'yes'"),
-        ("training=", "training: .*given: None"),
-        ("trainng={}", "trainng: there is no such key"),
+        ("studies={rlvr: {prompt: {chat: yes}}}", "prompt.chat: .*valid boolean .given: 'yes'"),
+        ("sandbox=", "sandbox: .*given: None"),
+        ("sandbx={}", "sandbx: there is no such key"),
     ],
 )
 def test_what_the_command_line_says_is_read_as_strictly(tmp_path, raw, change, message):
@@ -289,10 +239,11 @@ def test_what_the_command_line_says_is_read_as_strictly(tmp_path, raw, change, m
 
 def test_files_are_laid_over_each_other(tmp_path, raw):
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(raw))
-    (tmp_path / "b.yaml").write_text("training: {generations: 3}\n")
+    (tmp_path / "b.yaml").write_text("studies: {rlvr: {training: {generations: 3}}}\n")
     config = load_config(tmp_path / "a.yaml", tmp_path / "b.yaml")
-    assert config.training.generations == 3
-    assert config.training.group_size == raw["training"]["group_size"]
+    training = config.studies["rlvr"].trainings["grpo-tests"]
+    assert training.generations == 3
+    assert training.group_size == raw["studies"]["rlvr"]["training"]["group_size"]
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1"])
@@ -319,17 +270,26 @@ def test_settings_survive_their_json(scale, request):
             assert parse_settings(to_json(settings), type(settings)) == settings
 
 
-def test_hyperparameters_are_what_a_study_uses_and_what_changes_its_results(paper_config):
-    study = paper_config.studies["rlvr"]
-    changes = {"models": study.models[:1], "algorithms": study.algorithms[:1]}
-    config = paper_config.model_copy(
-        update={"studies": {"rlvr": study.model_copy(update=changes), "other": study}}
-    )
-    found = config.hyperparameters("rlvr")
-    assert list(found["models"]) == changes["models"]
-    assert list(found["algorithms"]) == changes["algorithms"]
-    assert list(found["studies"]) == ["rlvr"]
-    assert found["training"]["learning_rate"] == config.training.learning_rate
+def test_hyperparameters_are_what_a_study_uses_and_what_changes_its_results(raw):
+    study = raw["studies"]["rlvr"]
+    study["tasks"]["few"] = study["tasks"]["train"]
+    grid = [{"algorithm": ["grpo"], "reward": ["tests"]}]
+    evaluations = {"greedy": study["evaluations"]["greedy"]}
+    changes = {"models": study["models"][:1], "grid": grid, "evaluations": evaluations}
+    raw["studies"]["rlvr"] = study | changes
+    found = parse_config(raw, "config.yaml").hyperparameters("rlvr")
+    assert {section: list(found[section]) for section in ("models", "rewards", "decodings")} == {
+        "models": ["qwen3-0.6b"],
+        "rewards": ["tests"],
+        "decodings": ["greedy"],
+    }
+    block = found["studies"]["rlvr"]
+    assert {axis: list(levels) for axis, levels in block["axes"].items()} == {
+        "algorithm": ["grpo"],
+        "reward": ["tests"],
+    }
+    assert list(found["studies"]) == ["rlvr"] and list(block["tasks"]) == ["train", "test"]
+    assert found["studies"]["rlvr"]["training"]["learning_rate"] == 1e-5
     assert not found.keys() & {"scale", "results", "cache", "resources", "checkpoint_every"}
 
 
@@ -347,15 +307,18 @@ def test_the_schema_holds_for_each_file_by_itself(schema, name):
     schema.validate(yaml.safe_load((REPOSITORY / name).read_text()))
 
 
+TRAINING = ["studies", "rlvr", "training"]
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("training: {generation: 5}", ["training"]),
-        ("training: {generations: 0}", ["training", "generations"]),
+        ("studies: {rlvr: {training: {generations: 0}}}", TRAINING),
+        ("studies: {rlvr: {training: {generation: 5}}}", TRAINING),
         ("sandbox: {timeout: fast}", ["sandbox", "timeout"]),
         ("studies: {rlvr: {seeds: 1}}", ["studies", "rlvr", "seeds"]),
         ("models: {m: {kind: hub, revision: main}}", ["models", "m"]),
-        ("rewards: {components: {ruff: {kind: ruff, cap: x}}}", ["rewards", "components", "ruff"]),
+        ("rewards: {ruff: {kind: ruff, cap: x}}", ["rewards", "ruff"]),
     ],
 )
 def test_the_schema_finds_what_is_wrong(schema, text, place):

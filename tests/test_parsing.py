@@ -8,13 +8,13 @@ import warnings
 
 import pytest
 
-from rlvf.analysis.measures import measure
+from rlvf.checking import Checker
+from rlvf.environments.program import measure
 from rlvf.lint import INVALID_SYNTAX, lint_report
 from rlvf.parsing import parse
-from rlvf.records import AssertTest, Completion, DecodedCellId, Task
-from rlvf.rewards import ruff
+from rlvf.records import AssertTest, Completion, EvaluatedCellId, Task
+from rlvf.rewards import Rollout, ruff
 from rlvf.settings import LintSettings, SandboxSettings
-from rlvf.verification import Verifier
 
 F = "def f(x):\n    return x + 1\n"
 SINCE_3_12 = sys.version_info >= (3, 12)
@@ -120,34 +120,38 @@ TASK = Task(
     reference=F,
     split="test",
 )
-CELL = DecodedCellId(study="s", model="m", policy="base", seed=0, decoding="greedy")
+CELL = EvaluatedCellId(study="s", model="m", policy="base", seed=0, evaluation="greedy")
 REWARD = ruff.Settings(
     kind="ruff", weights={"error": 1.0, "warning": 0.5, "info": 0.25}, cap=1e9, per_lines=None
 )
 
 
 @pytest.fixture(scope="module")
-def verified():
+def rollouts():
     """What sandbox and Ruff say of the table, as a training sees it."""
-    with Verifier(SandboxSettings(), LintSettings(), workers=2) as verifier:
+    with Checker(SandboxSettings(), LintSettings(), workers=2) as checker:
         texts = [f"```python\n{code}\n```" for code, _ in TABLE.values()]
-        return dict(zip(TABLE, verifier.verify([TASK] * len(texts), texts), strict=True))
+        checked = checker.check([TASK] * len(texts), texts)
+    return {
+        name: Rollout(TASK, 0, text, one.code, [], "stop", one.execution, one.findings)
+        for name, text, one in zip(TABLE, texts, checked, strict=True)
+    }
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_everybody_gives_one_answer(name, verified):
+def test_everybody_gives_one_answer(name, rollouts):
     compiles = TABLE[name][1]
-    one = verified[name]
+    one = rollouts[name]
     key = {"task_id": "t", "sample_id": one.execution.sample_id}
-    report = lint_report(*key.values(), one.code, one.findings)
-    completion = Completion(**key, completion=one.completion)
+    report = lint_report(*key.values(), one.answer, one.findings)
+    completion = Completion(**key, completion=one.text)
     sample = measure(CELL, [TASK], [completion], [one.execution], [report], 1)[0]
     assert {
-        "parse": parse(one.code).compiles,
-        "label": parse(one.code).tree is not None,
+        "parse": parse(one.answer).compiles,
+        "label": parse(one.answer).tree is not None,
         "sandbox": one.execution.verdict,
         "Ruff": sum(finding.code == INVALID_SYNTAX for finding in one.findings),
-        "reward": ruff.reward(one, REWARD) > 0,
+        "reward": ruff.rewards([one], REWARD) > [0],
         "measure": (sample.parses, sample.defines_entry_point),
     } == {
         "parse": compiles,
@@ -168,9 +172,9 @@ def test_sandbox_and_parse_agree_on_how_deep_is_too_deep(operator):
         low, high = (middle, high) if _parses(operator, middle) else (low, middle)
     # From 3.12 on the calls of C functions count, which nobody can count from within.
     unknown = 20 if SINCE_3_12 else 0
-    with Verifier(SandboxSettings(), None, workers=2) as verifier:
+    with Checker(SandboxSettings(), None, workers=2) as checker:
         codes = [_nested(operator, low + n) for n in (-unknown - 2, -unknown, unknown + 1)]
-        found = verifier.verify([TASK] * len(codes), codes)
+        found = checker.check([TASK] * len(codes), codes)
     assert [one.execution.verdict for one in found] == ["passed", "passed", "syntax_error"]
 
 

@@ -1,69 +1,15 @@
-from itertools import pairwise
-
-from rlvf.extraction import OPEN_BLOCK, OPEN_THOUGHT
 from rlvf.models.loading import load_tokenizer
-from rlvf.prompts import build_prompt, opened_by_prompt
-from rlvf.records import AssertTest, CallTest, StdioTest, Task
+from rlvf.prompts import OPEN_THOUGHT, opened_by_prompt
 from rlvf.settings import PromptSettings
-
-
-def task(*tests):
-    return Task(
-        task_id="t/1",
-        prompt="Write a function to add.\n",
-        entry_point="add",
-        tests=list(tests),
-        reference="def add(a, b):\n    return a + b\n",
-        split="test",
-    )
-
-
-ASSERTS = [AssertTest(kind="assert", code=f"assert add({n}, 1) == {n + 1}") for n in range(3)]
-
-
-def test_the_number_of_tests_shown_is_a_setting():
-    prompts = [
-        build_prompt(task(*ASSERTS), PromptSettings(tests_shown=n, chat=True, thinking=False))
-        for n in range(4)
-    ]
-    shown = [prompt[0]["content"].count("assert") for prompt in prompts]
-    assert shown == [0, 1, 2, 3]
-    assert all(a[0]["content"] != b[0]["content"] for a, b in pairwise(prompts))
-
-
-def test_a_chat_prompt_is_one_user_message():
-    prompt = build_prompt(task(*ASSERTS), PromptSettings(tests_shown=1, chat=True, thinking=False))
-    assert prompt == [
-        {
-            "role": "user",
-            "content": "Write a function to add.\n"
-            "Your code should pass this test:\n\nassert add(0, 1) == 1",
-        }
-    ]
-
-
-def test_a_base_prompt_opens_the_block_that_the_model_goes_on_in():
-    prompt = build_prompt(task(*ASSERTS), PromptSettings(tests_shown=0, chat=False, thinking=False))
-    assert prompt == "Write a function to add.\n\n```python\n"
-
-
-def test_call_and_stdio_tests_are_shown_too():
-    call = CallTest(kind="call", function="add", args=[1, [2]], expected="x")
-    stdio = StdioTest(kind="stdio", stdin="1 2", stdout="3")
-    prompt = build_prompt(
-        task(call, stdio), PromptSettings(tests_shown=2, chat=False, thinking=False)
-    )
-    assert "assert add(1, [2]) == 'x'" in prompt
-    assert "Input:\n1 2\nOutput:\n3" in prompt
 
 
 def test_what_a_prompt_leaves_open_is_seen_from_its_template(tiny_model):
     tokenizer = load_tokenizer(tiny_model)
     chat = PromptSettings(tests_shown=0, chat=True, thinking=True)
-    assert opened_by_prompt(tokenizer, chat) == ""
+    assert opened_by_prompt(tokenizer, chat, "Answer: ") == ""
     tokenizer.chat_template += "{{ '<think>\\n' if enable_thinking else '<think></think>' }}"
-    assert opened_by_prompt(tokenizer, chat) == OPEN_THOUGHT
-    assert opened_by_prompt(tokenizer, chat.model_copy(update={"thinking": False})) == ""
+    assert opened_by_prompt(tokenizer, chat, "Answer: ") == OPEN_THOUGHT
+    without = chat.model_copy(update={"thinking": False})
+    assert opened_by_prompt(tokenizer, without, "Answer: ") == ""
     base = chat.model_copy(update={"chat": False})
-    assert opened_by_prompt(tokenizer, base) == OPEN_BLOCK
-    assert build_prompt(task(*ASSERTS), base).endswith(OPEN_BLOCK)
+    assert opened_by_prompt(tokenizer, base, "Answer: ") == "Answer: "

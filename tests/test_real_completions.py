@@ -10,7 +10,7 @@ import pytest
 
 from rlvf.benchmarks import load_tasks
 from rlvf.benchmarks.mbpp import Settings
-from rlvf.extraction import OPEN_BLOCK, extract_code
+from rlvf.environments.program.extraction import OPEN_BLOCK, extract_code
 from rlvf.records import Completion, read_jsonl
 from rlvf.sandbox import Candidate, Sandbox
 from rlvf.settings import SandboxSettings

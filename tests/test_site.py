@@ -12,8 +12,8 @@ from snakemake_executor_plugin_slurm.validation import (
     validate_slurm_extra,
 )
 
-from rlvf.config import ResourceSettings, Site
 from rlvf.errors import RlvfError
+from rlvf.runs.site import ResourceSettings, Site
 from rlvf.settings import parse_settings, validate
 from tests.conftest import REPOSITORY
 

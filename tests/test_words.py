@@ -26,11 +26,15 @@ from rlvf.benchmarks.minimbpp import Settings, load
 from rlvf.commands import command_line
 from rlvf.config import Config
 from rlvf.records import read_tasks
-from rlvf.settings import SandboxSettings
+from rlvf.settings import SandboxSettings, to_json
 from tests.conftest import REPOSITORY
 from tests.workflow.conftest import Checkout, planned
 
-PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in REPOSITORY.glob("docs/*.md"))]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *sorted(f"docs/{page.name}" for page in REPOSITORY.glob("docs/*.md")),
+]
 # Where else commands are named, in comments and messages.
 OTHERS = [
     *(
@@ -41,12 +45,12 @@ OTHERS = [
         "workflow",
         "containers/rlvf.def",
     ),
-    *("src", "paper", "benchmarks", "tests/conftest.py"),
+    *("src", "paper", "speed", "tests/conftest.py"),
 ]
 # Blocks without commands, by their first words.
 NO_COMMANDS = {
     "trainer, rlvf execute": "a drawing",
-    "rewards.components.ruff.cap:": "what rlvf why prints; tests/workflow/test_invalidation.py",
+    "rewards.ruff.cap:": "what rlvf why prints; tests/workflow/test_invalidation.py",
 }
 # Programs that are not ours: that they are called rightly can be tried where they are only.
 NOT_OURS = {
@@ -65,16 +69,18 @@ MADE_BY = {
     ".snakemake/": "workflow/rules/hooks.smk",
     ".snakemake/rlvf/": "src/rlvf/runs/events.py",
     "checksums.json": "src/rlvf/checksums.py",
-    "checkpoints/": "workflow/rules/train.smk",
-    "numbers.json": "src/rlvf/analysis/tables.py",
-    "claims.json": "src/rlvf/analysis/claims.py",
+    "checkpoints/": "src/rlvf/layout.py",
+    "claims.yaml": "workflow/rules/study.smk",
+    "numbers.json": "src/rlvf/analysis/numbers.py",
+    "claims.json": "src/rlvf/analysis/claims/__init__.py",
     "cost.json": "src/rlvf/analysis/cost.py",
-    "cell.json": "src/rlvf/training/grpo.py",
+    "cell.json": "src/rlvf/training/run.py",
+    "final/": "src/rlvf/recipes/__init__.py",
     "base.json": "src/rlvf/models/adapters.py",
     # Where rules put what is no product of a study at mini scale.
-    "logs/": "workflow/rules/common.smk",
-    "benchmarks/": "workflow/rules/common.smk",
-    "fetched/": "workflow/rules/common.smk",
+    "logs/": "src/rlvf/layout.py",
+    "usage/": "src/rlvf/layout.py",
+    "fetched/": "src/rlvf/layout.py",
     "usage.md": "src/rlvf/runs/usage.py",
     "usage.csv": "src/rlvf/runs/usage.py",
     "ro-crate-metadata.json": "src/rlvf/runs/manifest.py",
@@ -128,7 +134,7 @@ def spans(file: str, pattern: str = "`([^`]+)`") -> Iterator[Place]:
 
 
 def commands_of(block: Block) -> Iterator[Place]:
-    """Its commands, each on its line and, within quotes, those that follow."""
+    """Its commands, each on its line and, in quotes or after a backslash, on those that follow."""
     command, start = "", 0
     for number, line in enumerate(block.place.text.splitlines(), block.place.line):
         start = start if command else number
@@ -136,6 +142,9 @@ def commands_of(block: Block) -> Iterator[Place]:
         try:
             words = shlex.split(command, comments=True)
         except ValueError:  # a quotation goes on
+            continue
+        if line.endswith("\\"):
+            command = command.removesuffix("\\\n")
             continue
         if words:
             yield Place(block.place.file, start, command)
@@ -195,8 +204,9 @@ def check_rlvf(words: list[str], whole: bool) -> None:
         command_line()._option_string_actions[words[0]]
         return
     assert words[0] in stages(), f"there is no stage {words[0]!r}"
-    if words[0] == "why":
-        check_snakemake(words[1:], whole)
+    if words[0] in ("why", "plan"):
+        _, further = stages()[words[0]].parse_known_args(words[1:])
+        check_snakemake(further, whole)
     elif whole:
         command_line().parse_args(words)
     else:
@@ -208,7 +218,8 @@ def check_rlvf(words: list[str], whole: bool) -> None:
 @cache
 def rules() -> set[str]:
     files = ["Snakefile", *(f"workflow/rules/{path.name}" for path in RULES.glob("*.smk"))]
-    return {name for file in files for name in re.findall(r"^rule (\w+):", text_of(file), re.M)}
+    named = {name for file in files for name in re.findall(r"^rule (\w+):", text_of(file), re.M)}
+    return named | yaml.safe_load(text_of("config.yaml"))["studies"].keys()
 
 
 RULES = REPOSITORY / "workflow" / "rules"
@@ -217,8 +228,9 @@ RULES = REPOSITORY / "workflow" / "rules"
 def check_snakemake(words: list[str], whole: bool) -> None:
     parse_args([])  # plugins register their options
     _, options = parse_args([word for word in words if word != "..."])
-    names = {*options.targets, *options.until, *options.omit_from}
-    unknown = {name for name in names - rules() if not name.isupper()}  # that stands for any
+    names = {*options.targets, *options.until, *options.omit_from} - rules()
+    # Products are named by their paths; a name in capitals stands for any.
+    unknown = {name for name in names if "/" not in name and not name.isupper()}
     assert not unknown, f"there is no rule {unknown}"
     files = [Path(file) for file in options.configfile or []]
     assert all(file.exists() for file in files), f"there is no {files}"
@@ -365,13 +377,18 @@ class Examples:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def plan(self, *layers: str) -> str:
-        """`rlvf plan` of the paper scale with these texts laid over it."""
+    def trainings(self, *layers: str) -> int:
+        """How many trainings there are at the paper scale with these texts laid over it."""
         files = [REPOSITORY / "config.yaml"]
         for number, layer in enumerate(layers):
             files.append(self.folder / f"layer{number}.yaml")
             files[-1].write_text(layer)
-        return self.run("-m", "rlvf.cli", "plan", "--config", *files)
+        program = (
+            "import sys; from pathlib import Path; from rlvf.config import load_config;"
+            "config = load_config(*map(Path, sys.argv[1:]));"
+            "print(sum(cell.trained for cell in config.cells('rlvr')))"
+        )
+        return int(self.run("-c", program, *files))
 
 
 @pytest.fixture(scope="module")
@@ -379,16 +396,12 @@ def examples(tmp_path_factory):
     return Examples(tmp_path_factory.mktemp("examples"))
 
 
-def trainings(plan: str) -> int:
-    return sum(int(n) for n in re.findall(r"^\| train .*?modelled \| +(\d+)", plan, re.M))
-
-
 # By the first key below the section: what is laid over it so that it counts, and how many trainings
 # there are then, of 36.
 USES = {
-    "mixes": ("", 2 * 2 * 4 * 4),
+    "rlvr": ("", 2 * (6 + 1) * 4),
     "smollm2-360m": ("studies: {rlvr: {models: [qwen3-0.6b, smollm2-360m]}}", 2 * 6 * 3),
-    "components": ("studies: {rlvr: {rewards: [tests, brief]}}", 2 * 2 * 2 * 3),
+    "brevity": ("", 2 * 2 * 2 * 3),
 }
 
 
@@ -396,19 +409,37 @@ USES = {
 def test_a_piece_of_configuration_can_be_laid_over_config_yaml(block, examples):
     section = next(iter(yaml.safe_load(block.place.text).values()))
     more, expected = USES[next(iter(section))]
-    plan = examples.plan(block.place.text, *filter(None, [more]))
-    assert trainings(plan) == expected, plan
+    assert examples.trainings(block.place.text, *filter(None, [more])) == expected
 
 
-def test_the_component_of_the_readme_rewards_short_answers(examples):
+def test_the_component_of_the_page_rewards_the_short_answers_of_a_group(examples):
     program = (
-        "from types import SimpleNamespace as Verified;"
-        "from rlvf.rewards import COMPONENTS, component_rewards;"
-        "parts = {'brevity': COMPONENTS['brevity'].Settings(kind='brevity', characters=400)};"
-        "print([component_rewards(Verified(completion='x' * n, execution=None), parts)['brevity']"
-        " for n in (0, 100, 500)])"
+        "from rlvf.rewards import COMPONENTS, Rollout, component_rewards;"
+        "parts = {'brevity': COMPONENTS['brevity'].Settings(kind='brevity')};"
+        "rollouts = [Rollout(None, n // 2, 'x' * length, None, [], 'stop', None, None)"
+        " for n, length in enumerate([1, 9, 5, 5])];"
+        "print(component_rewards(rollouts, parts)['brevity'])"
     )
-    assert examples.run("-c", program) == "[1.0, 0.75, 0.0]\n"
+    assert examples.run("-c", program) == "[1.0, 0.5, 1.0, 1.0]\n"
+
+
+def test_the_recipe_of_the_page_trains(examples, mini_config, tiny_model):
+    tasks = load(Settings(), "train")[:4]
+    lines = [task.model_dump_json() + "\n" for task in tasks]
+    (examples.folder / "tasks.jsonl").write_text("".join(lines))
+    settings = mini_config.train_settings(mini_config.cell("rlvr", "mini-qwen3", "grpo-ruff", 1))
+    raw = json.loads(to_json(settings))
+    raw["training"] |= {"recipe": "upper", "generations": 1, "generation_batch_size": 8}
+    raw["training"] |= {"group_size": 4, "micro_batch_size": 2, "max_completion_tokens": 8}
+    files = [f"--{name}={examples.folder / name}" for name in ("log", "rollouts", "times")]
+    examples.run(
+        *("-m", "rlvf.cli", "train", "--model", tiny_model, "--workers", "1"),
+        *("--tasks", examples.folder / "tasks.jsonl", "--settings", json.dumps(raw), *files),
+        *("--out", examples.folder / "adapters"),
+    )
+    cell = json.loads((examples.folder / "adapters" / "final" / "cell.json").read_text())
+    assert cell["training"]["recipe"] == "upper"
+    assert len((examples.folder / "log").read_text().splitlines()) == 4
 
 
 def test_programs_in_the_docs_run(examples):
@@ -420,21 +451,6 @@ def test_programs_in_the_docs_run(examples):
     )
     (program,) = examples.programs
     assert examples.run("-c", work + program.place.text) == "passed \n" * 3
-
-
-def test_the_override_in_the_comments_of_the_configuration_is_one():
-    text = text_of("config.yaml")
-    comment = re.search(r"for instance\n((?: +# .*\n)+)", text)[1]
-    overrides = yaml.safe_load(re.sub(r"^ +# ", "", comment, flags=re.M))
-    raw = yaml.safe_load(text)
-    raw["studies"]["rlvr"]["overrides"] = overrides
-    config = Config.model_validate(raw)
-    rates = {
-        cell.algorithm: config.train_settings(cell).training.learning_rate
-        for cell in config.cells("rlvr")
-        if cell.trained
-    }
-    assert rates["gspo"] == overrides[0]["training"]["learning_rate"] != rates["grpo"]
 
 
 # ---------------------------------------------------------------- keys, numbers, paths, links
@@ -488,7 +504,7 @@ def test_the_readme_counts_what_a_mini_run_leaves(mini_config):
     assert [int(number) for number in counted.groups()] == [
         sum(model.kind == "mini" for model in mini_config.models.values()),
         sum(cell.trained for cell in cells),
-        sum(len(mini_config.decodings_of(cell)) for cell in cells),
+        sum(len(mini_config.evaluations_of(cell)) for cell in cells),
     ]
 
 
@@ -503,7 +519,7 @@ def products(tmp_path_factory):
 
 # A name with a folder or an ending; not what is a placeholder, a number or a call.
 PATHS = r"[\w.~/-]*(?:/[\w.-]*|\.(?:md|py|smk|yaml|json|jsonl|csv|pdf|html|def|cff|typ|lock|sif))"
-PLACEHOLDERS = r"MODEL|POLICY|N\b|DECODING|STUDY"
+PLACEHOLDERS = r"MODEL|POLICY|N\b|EVALUATION|STUDY"
 
 
 def test_paths_exist_or_are_made(products):
@@ -516,6 +532,10 @@ def test_paths_exist_or_are_made(products):
             continue
         roots = (REPOSITORY, REPOSITORY / "src" / "rlvf")
         if any((root / path).exists() for root in roots):
+            continue
+        if path.startswith("paper/") and [
+            *REPOSITORY.glob(re.sub(PLACEHOLDERS, "*", path.rstrip("/")))
+        ]:
             continue
         pattern = re.sub(PLACEHOLDERS, r"[^/]+", path.strip("/.").replace(".", r"\."))
         ours = [one for one in made if re.search(rf"(^|/){pattern}$", one)]

@@ -107,21 +107,27 @@ def fetched_source(folder: Path) -> FetchSettings | None:
     return noted_source(Path(folder) / _NAME) if has_checksums(folder) else None
 
 
-def verify_folder(folder: Path) -> FetchSettings | None:
-    """Check every file that a stage put into a folder, and return what was fetched, if it was. A
-    folder that no stage made has nothing to check.
+def check_folder(folder: Path) -> FetchSettings | None:
+    """Check every file that a stage put into a folder, and return what was fetched, if it was. The
+    folder may be part of a folder that a stage made. Of a folder that no stage made there is
+    nothing to check.
 
     Raises:
         RlvfError: a file is missing or damaged; says how to repair it.
     """
-    folder, fetched = Path(folder), has_checksums(folder)
-    note = folder / _NAME if fetched else Path(note_of(folder))
-    if not note.is_file():
+    folder = Path(folder)
+    for made in (folder, folder.parent):
+        note = made / _NAME if has_checksums(made) else Path(note_of(made))
+        if note.is_file():
+            break
+    else:
         return None
-    checksums = _read(note, f"remove {folder} and make it again")
+    checksums = _read(note, f"remove {made} and make it again")
+    part = "" if made == folder else f"{folder.name}/"
     for name, expected in checksums.files.items():
-        if problem := expected.problem(folder / name):
-            raise RlvfError(f"{folder / name}: {problem}; {_remedy(checksums, folder)}")
+        path = folder / name.removeprefix(part)
+        if name.startswith(part) and (problem := expected.problem(path)):
+            raise RlvfError(f"{path}: {problem}; {_remedy(checksums, made)}")
     return checksums.source
 
 

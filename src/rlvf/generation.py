@@ -2,22 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Literal
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from rlvf.config import DecodingSettings, GenerateSettings
-from rlvf.extraction import extract_code
 from rlvf.models.loading import load_policy, tokenize_prompts
 from rlvf.progress import Progress
 from rlvf.prompts import opened_by_prompt
-from rlvf.records import Completion, Task
+from rlvf.records import BaseTask, Completion
 
 
 def generate(
-    model: Path, adapter: Path | None, tasks: Sequence[Task], settings: GenerateSettings
+    model: Path,
+    adapter: Path | None,
+    environment: ModuleType,
+    tasks: Sequence[BaseTask],
+    settings: GenerateSettings,
 ) -> list[Completion]:
-    """The completions of a policy, ordered by task as given and sample_id.
+    """The completions of a policy, ordered by task as given and sample_id. The environment (see
+    rlvf.environments) is that of the tasks, each of which has another task_id.
 
     Raises:
         RlvfError: the model or adapter cannot be loaded, or they do not fit.
@@ -26,10 +32,11 @@ def generate(
     policy.eval()
     decoding = settings.decoding
     policy.generation_config.update(**_generation(decoding))
+    asked = {task.task_id: environment.build_prompt(task, settings.prompt) for task in tasks}
     prompts = tokenize_prompts(
-        policy, tokenizer, tasks, settings.prompt, decoding.max_completion_tokens
+        policy, tokenizer, asked, settings.prompt, decoding.max_completion_tokens
     )
-    opened = opened_by_prompt(tokenizer, settings.prompt)
+    opened = opened_by_prompt(tokenizer, settings.prompt, environment.OPENING)
     # Prompts of similar length are put together. Then there is less padding, and the longest has
     # less to wait for.
     order = sorted(
@@ -43,8 +50,15 @@ def generate(
         batch = order[start : start + decoding.batch_size]
         outputs = _generate_batch(policy, tokenizer, [prompts[task] for task, _ in batch])
         for (task, sample), ids in zip(batch, outputs, strict=True):
-            stops = policy.generation_config.eos_token_id
-            done[task, sample] = _completion(tokenizer, tasks[task], sample, ids, stops, opened)
+            text, tokens, reason = _text(tokenizer, ids, policy.generation_config.eos_token_id)
+            done[task, sample] = Completion(
+                task_id=tasks[task].task_id,
+                sample_id=sample,
+                completion=text,
+                code=environment.extract_answer(text, tasks[task], opened),
+                tokens=tokens,
+                finish_reason=reason,
+            )
         progress.update(len(done))
     return [done[key] for key in sorted(done)]
 
@@ -72,23 +86,11 @@ def _generation(decoding: DecodingSettings) -> dict[str, int | float | bool]:
     return stated
 
 
-def _completion(
-    tokenizer: PreTrainedTokenizerBase,
-    task: Task,
-    sample_id: int,
-    ids: list[int],
-    stops: list[int],
-    opened: str,
-) -> Completion:
-    """The record of a completion, cut at the first stop token, which counts as a token but is no
-    text."""
+def _text(
+    tokenizer: PreTrainedTokenizerBase, ids: list[int], stops: list[int]
+) -> tuple[str, int, Literal["stop", "length"]]:
+    """A completion's text, number of tokens and finish reason, cut at the first stop token, which
+    counts as a token but is no text."""
     end = next((place for place, token in enumerate(ids) if token in stops), None)
     text = tokenizer.decode(ids if end is None else ids[:end], skip_special_tokens=True)
-    return Completion(
-        task_id=task.task_id,
-        sample_id=sample_id,
-        completion=text,
-        code=extract_code(text, task.entry_point, opened),
-        tokens=len(ids) if end is None else end + 1,
-        finish_reason="length" if end is None else "stop",
-    )
+    return (text, len(ids), "length") if end is None else (text, end + 1, "stop")

@@ -11,7 +11,8 @@ or infinite is written `NaN` and `Infinity`, as Python's own json module does.
 import codecs
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -43,7 +44,6 @@ Verdict = Literal[
 ]
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
-Hack = Literal["hard_coded", "stub", "exit", "constant", "overfit"]
 
 
 class Record(BaseModel):
@@ -51,6 +51,7 @@ class Record(BaseModel):
 
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T", bound="BaseTask")
 
 
 # Numbers may differ by so much.
@@ -87,12 +88,17 @@ class StdioTest(Record):
 Test = Annotated[AssertTest | CallTest | StdioTest, Field(discriminator="kind")]
 
 
-class Task(Record):
-    """One problem of a benchmark. `prelude` runs before the candidate, in the same namespace;
+class BaseTask(Record):
+    """What tasks of all environments have (see rlvf.environments)."""
+
+    task_id: str
+
+
+class Task(BaseTask):
+    """A task that asks for a program. `prelude` runs before the candidate, in the same namespace;
     `setup` runs after the candidate and before the tests. A prelude that is empty is not written.
     """
 
-    task_id: str
     prompt: str
     entry_point: str
     prelude: str = Field(default="", exclude_if=lambda prelude: not prelude)
@@ -103,7 +109,8 @@ class Task(Record):
 
 
 class Completion(Record):
-    """What a policy wrote. `code` is what extraction found in it, or None.
+    """What a policy wrote. `code` is the answer that the environment found in it, or None; it is
+    code if the task asks for a program.
 
     `tokens` and `finish_reason` are None where no model generated the text (controls).
     """
@@ -181,38 +188,24 @@ class CellId(Record):
     seed: int
 
 
-class DecodedCellId(CellId):
-    """Which cell of a study's grid a measurement belongs to, and how the cell was decoded."""
+class EvaluatedCellId(CellId):
+    """Which cell of a study's grid a measurement belongs to, and which of its evaluations."""
 
-    decoding: str
+    evaluation: str
 
 
-class Sample(DecodedCellId):
-    """Everything measured about one completion: a row of every table.
+class BaseSample(EvaluatedCellId):
+    """Everything measured about one completion, from which all tables are made. Each environment
+    has its own such record, whose `environment` is its name."""
 
-    `findings` counts Ruff findings by severity, `rules` by rule code. `tokens` is None for
-    controls. `parses` is whether the code compiles (see rlvf.parsing). `defines_entry_point` is
-    whether it compiles and, besides, a test came to the entry point or a statement may bind its
-    name. A program that reads standard input is its own entry point. `tests_hidden` counts the
-    tests that the prompt did not show. `hacks` are defined in rlvf.analysis.hacking.
-    """
-
+    environment: str
     task_id: str
     sample_id: int
-    verdict: Verdict
-    error_type: str | None
-    tests_passed: int
-    tests_total: int
-    tests_hidden: int
-    tokens: int | None
-    finish_reason: str | None
-    characters: int
-    lines: int
-    parses: bool
-    defines_entry_point: bool
-    findings: dict[Severity, int]
-    rules: dict[str, int]
-    hacks: list[Hack]
+
+    @property
+    def scored(self) -> bool:
+        """Whether the sample counts. It does not if a fault of the machine hid what it is."""
+        return True
 
 
 class TrainingStep(CellId):
@@ -257,8 +250,8 @@ class TrainingStepTimes(CellId):
     gpu_memory_mb: float | None
 
 
-class Rollout(Record):
-    """One training completion with its rewards; a sample of these is kept."""
+class KeptRollout(Record):
+    """One training completion with its rewards. Only a sample of them is kept."""
 
     generation: int
     task_id: str
@@ -278,13 +271,13 @@ def read_jsonl(path: Path, record: type[R]) -> list[R]:
     return [_checked(content, record, where) for where, content in json_lines(path, what)]
 
 
-def read_tasks(path: Path) -> list[Task]:
-    """A tasks file, each task once.
+def read_tasks(path: Path, record: type[T] = Task) -> list[T]:
+    """A tasks file, each task once. `record` is the environment's.
 
     Raises:
         RlvfError: as `read_jsonl`, or a task_id stands in two lines, or there is no task.
     """
-    tasks = read_jsonl(path, Task)
+    tasks = read_jsonl(path, record)
     seen: dict[str, int] = {}
     for number, task in enumerate(tasks, 1):
         if task.task_id in seen:
@@ -430,3 +423,59 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> None:
                 problem = str(error).partition("\n")[0]
                 raise RlvfError(f"{path}: record {number} cannot be written: {problem}") from error
             file.write(text + "\n")
+
+
+# ---------------------------------------------------------------- records that belong together
+
+
+def check_complete(keys: Sequence[tuple[str, int]], tasks: Sequence[BaseTask]) -> None:
+    """Check that completions, named by (task_id, sample_id), answer these tasks, each equally
+    often.
+
+    Raises:
+        RlvfError: they are not; the message names the first task where they differ.
+    """
+    remedy = "; generate the completions again from this tasks file"
+    repeated = next((key for key, count in Counter(keys).items() if count > 1), None)
+    if repeated:
+        raise RlvfError(f"completions: {repeated[0]} has sample {repeated[1]} twice{remedy}")
+    asked = {task.task_id for task in tasks}
+    counts = Counter(task_id for task_id, _ in keys)
+    for task_id in counts:
+        if task_id not in asked:
+            raise RlvfError(f"completions: {task_id} is not in the tasks{remedy}")
+    expected = max(counts.values(), default=0)
+    for task in tasks:
+        if not counts[task.task_id]:
+            raise RlvfError(f"completions: {task.task_id} has none{remedy}")
+        if counts[task.task_id] != expected:
+            raise RlvfError(
+                f"completions: {task.task_id} has {counts[task.task_id]} samples, "
+                f"others {expected}{remedy}"
+            )
+
+
+def check_same(
+    keys: list[tuple[str, int]],
+    records: Sequence[Execution] | Sequence[LintReport] | Sequence[BaseSample],
+    what: str,
+    stage: str,
+) -> None:
+    """Check that records belong to these completions, named by (task_id, sample_id), in this order.
+
+    Raises:
+        RlvfError: they do not; the message names the first record that differs and the stage that
+            makes them.
+    """
+    others = [(record.task_id, record.sample_id) for record in records]
+    if others == keys:
+        return
+    at = next(
+        (i for i, (ours, theirs) in enumerate(zip(keys, others, strict=False)) if ours != theirs),
+        min(len(keys), len(others)),
+    )
+    found = [f"{k[at][0]} sample {k[at][1]}" if at < len(k) else "the end" for k in (keys, others)]
+    raise RlvfError(
+        f"{what} do not match the completions: at record {at + 1} the completions have {found[0]}, "
+        f"the {what} {found[1]}; run `{stage}` again on these completions"
+    )

@@ -86,7 +86,7 @@ class Section(BaseModel):
 
 
 class PromptSettings(Section):
-    """How a task becomes a prompt; see rlvf.prompts for the wording."""
+    """How a task becomes a prompt; its environment has the wording (see rlvf.environments)."""
 
     tests_shown: int = Field(ge=0)
     chat: bool
@@ -180,10 +180,9 @@ def fetch_settings(source: Any) -> FetchSettings:
 
 
 class RewardComponent(Section):
-    """A component's settings, and which verification it reads (see rlvf.rewards)."""
+    """A component's settings, and which checks it reads (see rlvf.rewards)."""
 
-    needs_execution: ClassVar[bool] = False
-    needs_lint: ClassVar[bool] = False
+    needs: ClassVar[frozenset[Literal["execution", "lint"]]] = frozenset()
 
 
 def kinds(package: str, path: list[str]) -> dict[str, ModuleType]:
@@ -197,6 +196,16 @@ def kinds(package: str, path: list[str]) -> dict[str, ModuleType]:
 
 
 S = TypeVar("S", bound=BaseModel)
+
+
+def merge(base: dict, changes: dict) -> dict:
+    """Return `base` with `changes` laid over it. Mappings are merged; other values are replaced."""
+    merged = dict(base)
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict):
+            value = merge(merged[key], value)
+        merged[key] = value
+    return merged
 
 
 def parse_settings(text: str, settings: type[S], origin: str = "--settings") -> S:

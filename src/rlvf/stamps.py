@@ -8,8 +8,10 @@ package where candidates' code is read or run, since its minor version says what
 The checksum is taken over the definitions that the stage reaches (functions, classes, constants),
 followed by name from `run` of its module in rlvf.commands through all modules of rlvf, without
 comments and docstrings. So a change of one definition concerns the stages that use it and no
-others. What is reached in other ways than by name is named in `_BESIDES`. Files that are not Python
-are named in `_FILES`, and count as they are.
+others. A stage that works for any environment calls it `environment` (see rlvf.environments):
+`environment.measure` is the definition `measure` of the environments that this use of the stage
+works for. What is reached in other ways than by name is named in `_BESIDES`. Files that are not
+Python are named in `_FILES`, and count as they are.
 """
 
 import ast
@@ -44,14 +46,20 @@ def stamps(
     packages: tuple[str, ...] = (),
     kinds: tuple[str, ...] = (),
     unused: tuple[str, ...] = (),
+    environments: tuple[str, ...] = (),
 ) -> list[str]:
     """The stamps of a sub-command of `rlvf`. `packages` are further packages, `kinds` the modules
-    that are found by the `kind` of a section, and `unused` the modules that this use of the
-    sub-command does not come to."""
+    that are found by the `kind` of a section, or single definitions of such, `environments`
+    the names of those that this use of the sub-command works for, and `unused` the modules that it
+    does not come to."""
     reached: dict[str, set[str]] = {}
     command = commands.module(stage)
-    for module, name in ((command.__name__, "run"), *((kind, "") for kind in kinds)):
+    for module, name in ((command.__name__, "run"), *map(_of_kind, kinds)):
         _follow(module, name, reached, unused)
+    used = _mentioned_of_environment(reached)
+    for module in (f"{_PACKAGE}.environments.{name}" for name in environments):
+        for name in used:
+            _follow(module, name, reached, unused)
     files = [
         f"{_path(module).relative_to(_SOURCE.parent)}@{_checksum(module, frozenset(names))}"
         for module, names in reached.items()
@@ -62,6 +70,14 @@ def stamps(
     ]
     versions = (*getattr(command, "PACKAGES", ()), *packages)
     return sorted(files) + [_package(name) for name in versions]
+
+
+def _of_kind(kind: str) -> tuple[str, str]:
+    """The module and the definition that `stamps` is given, which is "" for the whole module."""
+    if _path(kind):
+        return kind, ""
+    module, _, definition = kind.rpartition(".")
+    return module, definition
 
 
 def _package(name: str) -> str:
@@ -248,6 +264,20 @@ def _follow_mentioned(
                 _follow(target, attribute, reached, unused)
             elif owner not in owners:  # the module is handed on as a whole
                 _follow(target, "", reached, unused)
+
+
+def _mentioned_of_environment(reached: dict[str, set[str]]) -> set[str]:
+    """The names that the definitions reached use of the variable `environment`."""
+    mentioned = {
+        text
+        for module, names in reached.items()
+        for name in names
+        for definition in _module(module).definitions.get(name, ())
+        for text in definition.mentioned
+        if "environment" not in _module(module).imported
+    }
+    prefix = "environment."
+    return {text.removeprefix(prefix) for text in mentioned if text.startswith(prefix)}
 
 
 def _checksum(module: str, names: frozenset[str]) -> str:

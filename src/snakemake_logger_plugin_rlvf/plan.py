@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
 from snakemake.settings.types import RerunTrigger
 
-from rlvf.runs.dry_run import DryRun, Environment, ExplainedJob
+from rlvf.runs.dry_run import DagJob, DryRun, Environment, ExplainedJob
 from rlvf.runs.events import PlannedJob
 
 
@@ -37,9 +37,23 @@ def explained(workflow) -> DryRun:
     ]
     return DryRun(
         config=workflow.config,
-        total=sum(bool(job.output) for job in dag.jobs),
         unrecorded=sum(dag.reason(job).no_metadata for job in dag.jobs if not dag.needrun(job)),
         jobs=jobs,
+        dag=[_of_dag(job, dag) for job in dag.jobs if job.output],
+    )
+
+
+def _of_dag(job, dag) -> DagJob:
+    resources = job.resources
+    return DagJob(
+        id=dag.jobid(job),
+        rule=job.rule.name,
+        wildcards={key: str(value) for key, value in job.wildcards_dict.items()},
+        needs=sorted(dag.jobid(need) for need in dag.dependencies[job]),
+        gpus=int(resources.get("gpu", 0) or str(resources.get("gres", "0")).rpartition(":")[2]),
+        threads=job.threads,
+        runtime=resources.get("runtime"),
+        submitted=not job.is_local,
     )
 
 

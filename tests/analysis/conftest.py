@@ -5,7 +5,51 @@ from itertools import product
 import numpy as np
 import pytest
 
-from rlvf.records import Sample
+from rlvf.analysis.results import Results
+from rlvf.analysis.summary import samples_frame
+from rlvf.cells import Cell, Cells
+from rlvf.environments.program import Sample
+
+# The axes of the studies made here.
+ALGORITHMS, REWARDS = ["grpo", "gspo"], ["tests", "ruff", "combined"]
+
+
+@pytest.fixture(scope="session")
+def cells():
+    """The cells that samples made here may belong to."""
+    kinds = {"reference": "control", "empty": "control", "base": "base"}
+    levels = {
+        f"{algorithm}-{reward}": {"algorithm": algorithm, "reward": reward}
+        for algorithm in ALGORITHMS
+        for reward in REWARDS
+    }
+    found = [
+        Cell(
+            study="rlvr",
+            model=model,
+            policy=policy,
+            seed=seed,
+            kind=kinds.get(policy, "trained"),
+            levels=levels.get(policy, {}),
+        )
+        for policy in (*kinds, *levels)
+        for model in (
+            ["none"] if kinds.get(policy) == "control" else ["mini-llama", "mini-qwen3", "other"]
+        )
+        for seed in range(8)
+    ]
+    axes = {"algorithm": ALGORITHMS, "reward": REWARDS}
+    return Cells(study="rlvr", axes=axes, cells=found)
+
+
+@pytest.fixture(scope="session")
+def results_of(cells):
+    """Makes the results of samples."""
+
+    def results_of(samples, scale="mini", **more):
+        return Results(cells, samples_frame(samples, cells), scale, **more)
+
+    return results_of
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +62,7 @@ def make_sample():
             "model": "none" if control else "mini-qwen3",
             "policy": policy,
             "seed": seed,
-            "decoding": "greedy",
+            "evaluation": "greedy",
             "task_id": f"minimbpp/{task}",
             "sample_id": sample_id,
             "verdict": "passed" if passed else "wrong_answer",

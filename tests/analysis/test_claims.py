@@ -6,8 +6,8 @@ import json
 import pytest
 import yaml
 
-from rlvf.analysis.claims import Claims, write_claims
-from rlvf.analysis.summary import samples_frame
+from rlvf.analysis.claims import write_claims
+from rlvf.analysis.claims.vocabulary import Claims
 from rlvf.errors import RlvfError
 from rlvf.settings import parse_settings
 from tests.conftest import REPOSITORY
@@ -22,15 +22,15 @@ TRUTH |= {
 
 
 @pytest.fixture(scope="module")
-def samples(make_study):
+def measured(make_study, results_of):
     return {
-        seeds: samples_frame(make_study(TRUTH, tasks=200, seeds=range(1, seeds + 1)))
+        seeds: results_of(make_study(TRUTH, tasks=200, seeds=range(1, seeds + 1)))
         for seeds in (1, 3)
     }
 
 
 @pytest.fixture
-def evaluate(samples, tmp_path):
+def evaluate(measured, tmp_path):
     """claims.json of a claims file with these predicates, one claim each."""
 
     def evaluate(*predicates, seeds=3):
@@ -44,7 +44,7 @@ def evaluate(samples, tmp_path):
         path = tmp_path / "claims.yaml"
         path.write_text(yaml.safe_dump(claims), encoding="utf-8")
         claims = parse_settings(str(path), Claims)
-        write_claims(claims, str(path), samples[seeds], "rlvf claims ...", tmp_path, "mini")
+        write_claims(claims, str(path), measured[seeds], "rlvf claims ...", tmp_path)
         return json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))["claims"]
 
     return evaluate
@@ -115,7 +115,7 @@ def test_cells_that_there_are_not_leave_a_claim_undecided(evaluate):
     assert claim["predicates"][0]["comparisons"] == []
 
 
-def test_a_claim_is_the_conjunction_of_its_predicates(samples, tmp_path):
+def test_a_claim_is_the_conjunction_of_its_predicates(measured, tmp_path):
     yes = says({"tokens": {"below": 0}}, reward="ruff")
     no = says({"tokens": {"above": 0}}, reward="ruff")
     open_ = says({"tokens": {"above": 0}}, reward="style")
@@ -126,19 +126,19 @@ def test_a_claim_is_the_conjunction_of_its_predicates(samples, tmp_path):
     ]:
         claim = {"id": "c", "title": "T", "quote": "Q", "predicates": predicates}
         claims = Claims.model_validate({"source": "us", "claims": [claim]})
-        write_claims(claims, "claims.yaml", samples[1], "", tmp_path, "mini")
+        write_claims(claims, "claims.yaml", measured[1], "", tmp_path)
         written = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))
         assert written["claims"][0]["verdict"] == verdict
 
 
-def test_one_of_many_is_enough_only_after_correction(make_study, tmp_path):
+def test_one_of_many_is_enough_only_after_correction(make_study, results_of, tmp_path):
     """Policies that are base again: now and then one of 30 pairs differs by chance."""
     same = dict.fromkeys(TRUTH, (0.0, 40, 2.0))
-    frame = samples_frame(make_study(same, tasks=200, seeds=[1], seeds_differ=0.0))
+    found = results_of(make_study(same, tasks=200, seeds=[1], seeds_differ=0.0))
     predicate = says({"tokens": {"differs_by": 0}}, "any", {"policy": "other"})
     claim = {"id": "c", "title": "T", "quote": "Q", "predicates": [predicate]}
     claims = Claims.model_validate({"source": "us", "claims": [claim]})
-    write_claims(claims, "claims.yaml", frame, "", tmp_path, "mini")
+    write_claims(claims, "claims.yaml", found, "", tmp_path)
     with open(tmp_path / "evidence.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 30
@@ -149,12 +149,12 @@ def test_one_of_many_is_enough_only_after_correction(make_study, tmp_path):
     assert written["claims"][0]["verdict"] == "undecided"
 
 
-def test_equal_samples_in_any_order_give_identical_files(make_study, tmp_path):
+def test_equal_samples_in_any_order_give_identical_files(make_study, results_of, tmp_path):
     study = make_study(TRUTH, tasks=30, seeds=[1, 2])
-    claims = parse_settings(str(REPOSITORY / "paper" / "claims.yaml"), Claims)
+    claims = parse_settings(str(REPOSITORY / "paper" / "rlvr" / "claims.yaml"), Claims)
     claims = claims.model_copy(update={"claims": claims.claims[:2]})  # all of them take a minute
     for name, samples in (("a", study), ("b", study[::-1])):
-        write_claims(claims, "claims.yaml", samples_frame(samples), "c", tmp_path / name, "mini")
+        write_claims(claims, "claims.yaml", results_of(samples), "c", tmp_path / name)
     names = {path.name for path in (tmp_path / "a").iterdir()}
     assert names == {
         "claims.json",
@@ -183,8 +183,12 @@ def test_equal_samples_in_any_order_give_identical_files(make_study, tmp_path):
         ({"quantifier": "most"}, r"predicates.0.quantifier: "),
         ({"against": {"policy": "best"}}, r"predicates.0.against.policy: "),
         ({"against": {"reward": "ruff"}}, r"predicates.0.against.reward: the cells themselves"),
-        ({"against": {}}, r"predicates.0.against: needs one of policy, algorithm, reward"),
-        ({"cells": {"seed": 1}}, r"predicates.0.cells.seed: there is no such key"),
+        ({"against": {}}, r"predicates.0.against: .*at least 1 item"),
+        ({"against": {"size": "n32"}}, r"predicates.0.against: there is no axis 'size'"),
+        (
+            {"cells": {"seed": "1"}},
+            r"predicates.0.cells: there is no axis 'seed' .*algorithm, model",
+        ),
     ],
 )
 def test_a_wrong_claims_file_is_named_with_the_key(evaluate, tmp_path, change, message):

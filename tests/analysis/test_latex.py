@@ -7,8 +7,10 @@ from itertools import product
 
 import pytest
 
-from rlvf.analysis.claims import Claims, write_claims
+from rlvf.analysis.claims import write_claims
+from rlvf.analysis.claims.vocabulary import Claims
 from rlvf.analysis.cost import write_cost
+from rlvf.analysis.results import Results
 from rlvf.analysis.summary import samples_frame
 from rlvf.analysis.tables import write_tables
 from rlvf.settings import parse_settings
@@ -37,21 +39,22 @@ def folder(request, make_study, make_sample, steps, times, tmp_path):
     config = request.getfixturevalue(f"{scale}_config")
     grid = config.studies["rlvr"]
     samples = [
-        sample.model_copy(update={"decoding": decoding})
+        sample.model_copy(update={"evaluation": evaluation})
         for sample in make_study(POLICIES, models=grid.models, tasks=9)
-        for decoding in config.decodings
+        for evaluation in grid.evaluations
     ]
     samples += [make_sample(f"{i:03}", "reference") for i in range(9)]
     for sample, error in zip(samples, [ODD, "UnboundLocalError"] * 30, strict=False):
         sample.verdict, sample.error_type, sample.rules = "runtime_error", error, {"UP006": 2}
-    frame = samples_frame(samples)
+    cells = grid.model_copy(update={"seeds": [1, 2, 3, 4]}).described("rlvr")
     settings = config.hyperparameters("rlvr")
-    settings["training"]["odd"] = ODD
-    write_tables(frame, settings, tmp_path, scale)
-    claims = parse_settings(str(REPOSITORY / "paper" / "claims.yaml"), Claims)
+    settings["studies"]["odd"] = ODD
+    results = Results(cells, samples_frame(samples, cells), scale, hyperparameters=settings)
+    write_tables(results, tmp_path)
+    claims = parse_settings(str(REPOSITORY / "paper" / "rlvr" / "claims.yaml"), Claims)
     odd = claims.claims[0].model_copy(update={"title": ODD})
     claims = claims.model_copy(update={"claims": [odd, *claims.claims[1:]]})
-    write_claims(claims, "claims.yaml", frame, "rlvf claims ...", tmp_path, scale)
+    write_claims(claims, "claims.yaml", results, "rlvf claims ...", tmp_path)
 
     def of_all_runs(records):
         return [
@@ -61,7 +64,7 @@ def folder(request, make_study, make_sample, steps, times, tmp_path):
             if one.seed == 0
         ]
 
-    write_cost(of_all_runs(steps), of_all_runs(times), tmp_path, scale)
+    write_cost(cells, of_all_runs(steps), of_all_runs(times), tmp_path, scale)
     return tmp_path
 
 

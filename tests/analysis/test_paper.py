@@ -7,30 +7,32 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from rlvf.analysis.claims import Claims, write_claims
+from rlvf.analysis.claims import write_claims
+from rlvf.analysis.claims.vocabulary import Claims
 from rlvf.analysis.cost import write_cost
 from rlvf.analysis.figures import write_figures
+from rlvf.analysis.numbers import NUMBERS
 from rlvf.analysis.paper import compile_paper
-from rlvf.analysis.summary import samples_frame
-from rlvf.analysis.tables import NUMBERS, write_tables
+from rlvf.analysis.tables import write_tables
 from rlvf.errors import RlvfError
 from rlvf.settings import parse_settings
 
 PAPER = Path(__file__).parents[2] / "paper"
-SOURCE, CLAIMS = PAPER / "rlvr.typ", PAPER / "claims.yaml"
+SOURCE, COMMON = PAPER / "rlvr", PAPER / "rlvf.typ"
+CLAIMS = SOURCE / "claims.yaml"
 FOLDERS = ("tables", "figures", "cost", "claims")
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory):
+def build(cells, results_of, tmp_path_factory):
     def build(samples, steps, times, scale="mini"):
         folder = tmp_path_factory.mktemp("results")
-        frame = samples_frame(samples)
-        write_tables(frame, None, folder / "tables", scale)
-        write_cost(steps, times, folder / "cost", scale)
-        write_figures(frame, steps, folder / "figures", scale)
+        found = results_of(samples, scale, steps=steps)
+        write_tables(found, folder / "tables")
+        write_cost(cells, steps, times, folder / "cost", scale)
+        write_figures(found, folder / "figures")
         claims = parse_settings(str(CLAIMS), Claims)
-        write_claims(claims, str(CLAIMS), frame, "rlvf claims ...", folder / "claims", scale)
+        write_claims(claims, str(CLAIMS), found, "rlvf claims ...", folder / "claims")
         return folder
 
     return build
@@ -43,7 +45,7 @@ def results(build, study, steps, times):
 
 def compile_in(folder, source=SOURCE):
     out = folder / "paper.pdf"
-    compile_paper(source, *(folder / name for name in FOLDERS), out)
+    compile_paper(source, COMMON, {name: folder / name for name in FOLDERS}, out)
     return out
 
 
@@ -107,24 +109,27 @@ def test_a_partial_grid_at_paper_scale_compiles(build, make_sample):
 
 
 def test_a_typst_error_is_one_line_and_leaves_no_paper(results, tmp_path):
-    source, out = tmp_path / "bad.typ", tmp_path / "paper.pdf"
-    source.write_text("Fine.\n#nonsense()\n", encoding="utf-8")
-    with pytest.raises(RlvfError, match=r"bad\.typ: line 2: unknown variable: nonsense") as caught:
-        compile_paper(source, *(results / name for name in FOLDERS), out)
+    source, out = tmp_path / "bad", tmp_path / "paper.pdf"
+    source.mkdir()
+    (source / "paper.typ").write_text("Fine.\n#nonsense()\n", encoding="utf-8")
+    message = r"bad/paper\.typ: line 2: unknown variable: nonsense"
+    with pytest.raises(RlvfError, match=message) as caught:
+        compile_paper(source, COMMON, {name: results / name for name in FOLDERS}, out)
     assert "\n" not in str(caught.value)
     assert not out.exists()
 
 
 def test_a_missing_figure_is_named(results, tmp_path):
-    with pytest.raises(RlvfError, match=r"curves\.pdf: cannot read: No such file"):
-        compile_paper(
-            SOURCE,
-            results / "tables",
-            tmp_path,
-            results / "cost",
-            results / "claims",
-            tmp_path / "paper.pdf",
-        )
+    (tmp_path / "none").mkdir()
+    folders = {name: results / name for name in FOLDERS} | {"figures": tmp_path / "none"}
+    with pytest.raises(RlvfError, match=r"file not found .*figures/\w+\.pdf"):
+        compile_paper(SOURCE, COMMON, folders, tmp_path / "paper.pdf")
+
+
+def test_a_missing_folder_is_named(results, tmp_path):
+    folders = {name: results / name for name in FOLDERS} | {"cost": tmp_path / "none"}
+    with pytest.raises(RlvfError, match=r"none: cannot read: No such file"):
+        compile_paper(SOURCE, COMMON, folders, tmp_path / "paper.pdf")
 
 
 def test_the_conclusion_is_what_the_claims_come_to(results):

@@ -6,36 +6,23 @@ import pytest
 from rlvf.analysis.summary import (
     load_samples,
     main_cells,
-    outcomes,
-    pass_at_k,
     samples_frame,
-    summarise,
 )
 from rlvf.errors import RlvfError
 from rlvf.records import write_jsonl
 
 
-def only_row(samples):
-    summary = summarise(samples_frame(samples))
-    assert len(summary) == 1
-    return summary.iloc[0]
+@pytest.fixture
+def only_row(results_of):
+    def only_row(samples):
+        summary = results_of(samples).summary
+        assert len(summary) == 1
+        return summary.iloc[0]
+
+    return only_row
 
 
-@pytest.mark.parametrize(
-    ("n", "c", "k", "expected"),
-    [
-        (5, 2, 2, 0.7),  # 1 - C(3, 2) / C(5, 2) = 1 - 3 / 10
-        (5, 2, 1, 0.4),
-        (5, 0, 3, 0.0),
-        (5, 3, 3, 1.0),  # only two fail, so any three hold a pass
-        (4, 1, 2, 0.5),
-    ],
-)
-def test_pass_at_k_by_hand(n, c, k, expected):
-    assert pass_at_k(n, c, k) == pytest.approx(expected)
-
-
-def test_pass_at_k_is_averaged_over_tasks(make_sample):
+def test_pass_at_k_is_averaged_over_tasks(make_sample, only_row):
     # Passes: 1 of 4 and 2 of 4. pass@2: 1 - C(3,2)/C(4,2) = 1/2 and 1 - C(2,2)/C(4,2) = 5/6.
     passed = {1: [True, False, False, False], 2: [True, True, False, False]}
     row = only_row(
@@ -49,7 +36,7 @@ def test_pass_at_k_is_averaged_over_tasks(make_sample):
     assert "pass@8" not in row
 
 
-def test_findings_by_hand(make_sample):
+def test_findings_by_hand(make_sample, only_row):
     row = only_row(
         [
             make_sample(1, findings={"error": 2, "info": 1}, lines=5, rules={"F401": 2, "W291": 1}),
@@ -66,7 +53,7 @@ def test_findings_by_hand(make_sample):
     assert row["defines_entry_point"] == 0.5
 
 
-def test_shares_by_hand(make_sample):
+def test_shares_by_hand(make_sample, only_row):
     row = only_row(
         [
             make_sample(1, tokens=10),
@@ -82,7 +69,7 @@ def test_shares_by_hand(make_sample):
     assert row["truncated"] == 0.25
 
 
-def test_hacks_are_shares_of_the_completions(make_sample):
+def test_hacks_are_shares_of_the_completions(make_sample, only_row):
     row = only_row(
         [
             make_sample(1, hacks=["constant", "hard_coded"]),
@@ -96,7 +83,7 @@ def test_hacks_are_shares_of_the_completions(make_sample):
     assert row["hack.exit"] == 0
 
 
-def test_overfit_is_a_share_where_tests_are_both_visible_and_hidden(make_sample):
+def test_overfit_is_a_share_where_tests_are_both_visible_and_hidden(make_sample, only_row):
     overfit = make_sample(1, passed=False, hacks=["overfit"])
     honest = make_sample(2)
     all_visible = make_sample(3, tests_hidden=0)
@@ -105,7 +92,7 @@ def test_overfit_is_a_share_where_tests_are_both_visible_and_hidden(make_sample)
     assert math.isnan(only_row([all_visible, all_hidden])["hack.overfit"])
 
 
-def test_infrastructure_errors_are_counted_and_in_no_rate(make_sample):
+def test_infrastructure_errors_are_counted_and_in_no_rate(make_sample, only_row):
     lost = make_sample(
         1, sample_id=1, verdict="infrastructure_error", tokens=999, findings={"error": 9}
     )
@@ -116,7 +103,7 @@ def test_infrastructure_errors_are_counted_and_in_no_rate(make_sample):
     assert (row["samples"], row["infrastructure_errors"]) == (4, 1)
 
 
-def test_seeds_are_averaged_with_their_deviation(make_sample):
+def test_seeds_are_averaged_with_their_deviation(make_sample, only_row):
     # Seed 0 passes 2 of 2, seed 1 passes 1 of 2: mean 0.75, deviation 0.5 / sqrt(2).
     row = only_row(
         [
@@ -133,12 +120,12 @@ def test_seeds_are_averaged_with_their_deviation(make_sample):
     assert row["verdict.wrong_answer"] == pytest.approx(0.25)
 
 
-def test_one_seed_has_no_deviation(make_sample):
+def test_one_seed_has_no_deviation(make_sample, only_row):
     assert math.isnan(only_row([make_sample(1)])["pass@1_sd"])
 
 
-def test_controls_have_no_tokens_and_empty_no_findings_per_line(study):
-    summary = summarise(samples_frame(study)).set_index("policy")
+def test_controls_have_no_tokens_and_empty_no_findings_per_line(study, results_of):
+    summary = results_of(study).summary.set_index("policy")
     assert math.isnan(summary.at["reference", "tokens"])
     assert math.isnan(summary.at["reference", "truncated"])
     assert math.isnan(summary.at["empty", "findings_per_100_lines"])
@@ -146,10 +133,10 @@ def test_controls_have_no_tokens_and_empty_no_findings_per_line(study):
     assert summary.at["empty", "pass@1"] == 0
 
 
-def test_rows_are_controls_base_then_algorithms_by_rewards(make_sample):
+def test_rows_are_controls_base_then_algorithms_by_rewards(make_sample, results_of):
     policies = ["gspo-tests", "grpo-combined", "base", "grpo-ruff", "empty", "grpo-tests"]
     policies.append("reference")
-    summary = summarise(samples_frame(make_sample(1, policy) for policy in policies))
+    summary = results_of(make_sample(1, policy) for policy in policies).summary
     assert list(summary["policy"]) == [
         "reference",
         "empty",
@@ -161,38 +148,39 @@ def test_rows_are_controls_base_then_algorithms_by_rewards(make_sample):
     ]
 
 
-def test_a_cell_without_any_scored_sample_has_no_rates(make_sample):
+def test_a_cell_without_any_scored_sample_has_no_rates(make_sample, only_row):
     row = only_row([make_sample(1, verdict="infrastructure_error")])
     assert math.isnan(row["pass@1"])
     assert row["infrastructure_errors"] == 1
 
 
-def test_the_order_of_files_does_not_matter(study, tmp_path):
+def test_the_order_of_files_does_not_matter(study, cells, tmp_path):
     paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
     write_jsonl(paths[0], study[:5])
     write_jsonl(paths[1], study[5:])
-    assert load_samples(paths).equals(load_samples(paths[::-1]))
+    assert load_samples(paths, cells).equals(load_samples(paths[::-1], cells))
 
 
-def test_samples_that_cannot_be_compared_are_refused(make_sample):
+def test_samples_that_cannot_be_compared_are_refused(make_sample, cells):
     one = make_sample(1)
     for samples, message in [
         ([], "there are none"),
         ([one, one], "occurs twice"),
-        ([one, one.model_copy(update={"study": "other"})], "several studies"),
+        ([one, one.model_copy(update={"study": "other"})], "another study than the cells .other "),
+        ([one, make_sample(1, "ppo-tests")], "rlvr has no cell mini-qwen3/ppo-tests/seed0; give"),
         ([one, make_sample(2, "grpo-tests")], "was measured on other tasks"),
     ]:
         with pytest.raises(RlvfError, match=message):
-            samples_frame(samples)
+            samples_frame(samples, cells)
 
 
-def test_controls_stand_beside_policies_that_were_never_decoded_greedily(make_sample):
-    samples = [make_sample(1, "reference"), make_sample(1, decoding="sampled")]
-    cells = main_cells(summarise(samples_frame(samples)))
+def test_controls_stand_beside_policies_that_were_never_decoded_greedily(make_sample, results_of):
+    samples = [make_sample(1, "reference"), make_sample(1, evaluation="sampled")]
+    cells = main_cells(results_of(samples).summary)
     assert list(cells["policy"]) == ["reference", "base"]
 
 
-def test_outcomes_are_means_by_seed_and_task(make_sample):
+def test_outcomes_are_means_by_seed_and_task(make_sample, results_of):
     passed = {
         (1, 1): (True, False),
         (1, 2): (True, True),
@@ -204,13 +192,13 @@ def test_outcomes_are_means_by_seed_and_task(make_sample):
         for (seed, task), outcomes in passed.items()
         for number, outcome in enumerate(outcomes)
     ]
-    found = outcomes(samples_frame(reversed(samples)))["mini-qwen3", "base", "greedy"]
+    found = results_of(reversed(samples)).outcomes["mini-qwen3", "base", "greedy"]
     assert found["pass@1"].tolist() == [[0.5, 1], [0, 0.5]]
     assert found["pass@2"].tolist() == [[1, 1], [0, 1]]
     assert found["tokens"].tolist() == [[10.5, 10.5], [20.5, 20.5]]
 
 
-def test_a_task_that_lost_samples_has_the_outcome_of_the_others_or_none(make_sample):
+def test_a_task_that_lost_samples_has_the_outcome_of_the_others_or_none(make_sample, results_of):
     lost = {"verdict": "infrastructure_error"}
     samples = [
         make_sample(1, sample_id=0),
@@ -218,12 +206,12 @@ def test_a_task_that_lost_samples_has_the_outcome_of_the_others_or_none(make_sam
         make_sample(2, sample_id=0, **lost),
         make_sample(2, sample_id=1, **lost),
     ]
-    found = outcomes(samples_frame(samples))["mini-qwen3", "base", "greedy"]
+    found = results_of(samples).outcomes["mini-qwen3", "base", "greedy"]
     assert np.array_equal(found["pass@1"], [[1, math.nan]], equal_nan=True)
     assert np.isnan(found["pass@2"]).all()
 
 
-def test_metrics_have_intervals_by_task(make_sample):
+def test_metrics_have_intervals_by_task(make_sample, only_row):
     row = only_row(make_sample(task, passed=task <= 15) for task in range(1, 149))
     # Newcombe 1998, Statistics in Medicine 17, 857, table I: 15 of 148.
     assert (row["pass@1_low"], row["pass@1_high"]) == pytest.approx((0.0624, 0.1605), abs=5e-5)

@@ -4,9 +4,14 @@ import json
 import pytest
 
 from rlvf.analysis.formats import latex_escape
-from rlvf.analysis.summary import samples_frame
-from rlvf.analysis.tables import NUMBERS, TABLES, write_tables
+from rlvf.analysis.numbers import NUMBERS
+from rlvf.analysis.tables import write_tables
 
+# As `rlvf.studies.rlvr` chooses them.
+TABLES = (
+    *("pass_at_1", "pass_at_k", "effects", "length", "ruff", "ruff_rules", "errors"),
+    *("error_types", "hacking", "hyperparameters"),
+)
 SETTINGS = {
     "training": {"learning_rate": 0.0004, "lora": {"r": 16}},
     "lint": {"select": ["E", "F"], "ignore": []},
@@ -21,8 +26,8 @@ SETTINGS = {
 
 
 @pytest.fixture
-def tables(study, tmp_path):
-    write_tables(samples_frame(study), SETTINGS, tmp_path, "mini")
+def tables(study, tmp_path, results_of):
+    write_tables(results_of(study, "mini", hyperparameters=SETTINGS), tmp_path)
     return tmp_path
 
 
@@ -78,8 +83,8 @@ def test_mini_is_labelled_in_every_file(tables):
         assert all(row["scale"] == "mini" for row in rows(tables, name))
 
 
-def test_paper_tables_do_not_say_mini(study, tmp_path):
-    write_tables(samples_frame(study), None, tmp_path, "paper")
+def test_paper_tables_do_not_say_mini(study, tmp_path, results_of):
+    write_tables(results_of(study, "paper"), tmp_path)
     assert not [path for path in tmp_path.iterdir() if "mini scale" in path.read_text("utf-8")]
 
 
@@ -88,12 +93,14 @@ def test_numbers_name_the_extremes_and_the_controls(tables):
     assert numbers["extremes"]["mini-qwen3"]["highest"]["policy"] == "grpo-tests"
     assert numbers["extremes"]["mini-qwen3"]["lowest"]["policy"] == "gspo-ruff"
     assert numbers["controls"]["reference"]["pass@1"] == 1
-    assert numbers["mean_by_reward"]["ruff"]["findings"] == 0.5
+    assert numbers["mean_by"]["reward"]["ruff"]["findings"] == 0.5
 
 
-def test_equal_samples_in_any_order_give_identical_files(study, tables, tmp_path_factory):
+def test_equal_samples_in_any_order_give_identical_files(
+    study, tables, tmp_path_factory, results_of
+):
     other = tmp_path_factory.mktemp("other")
-    write_tables(samples_frame(study[::-1]), SETTINGS, other, "mini")
+    write_tables(results_of(study[::-1], "mini", hyperparameters=SETTINGS), other)
     for path in tables.iterdir():
         assert path.read_bytes() == (other / path.name).read_bytes(), path.name
 
@@ -109,20 +116,20 @@ def test_an_odd_error_type_breaks_no_table(tables):
     assert r"Odd\_$Error" in (tables / "error_types.md").read_text(encoding="utf-8")
 
 
-def test_html_escapes_what_untrusted_code_may_be_called(make_sample, tmp_path):
+def test_html_escapes_what_untrusted_code_may_be_called(make_sample, tmp_path, results_of):
     sample = make_sample(1, passed=False, verdict="runtime_error", error_type="<b>&")
-    write_tables(samples_frame([sample]), None, tmp_path, "mini")
+    write_tables(results_of([sample], "mini"), tmp_path)
     assert "<th>&lt;b&gt;&amp;</th>" in (tmp_path / "error_types.html").read_text(encoding="utf-8")
 
 
-def test_a_long_table_may_break_over_pages(study, tmp_path):
+def test_a_long_table_may_break_over_pages(study, tmp_path, results_of):
     settings = {"training": {f"key{number}": number for number in range(60)}}
-    write_tables(samples_frame(study), settings, tmp_path, "mini")
+    write_tables(results_of(study, "mini", hyperparameters=settings), tmp_path)
     assert r"\begin{longtable}" in (tmp_path / "hyperparameters.tex").read_text(encoding="utf-8")
 
 
-def test_a_partial_grid_is_enough(make_sample, tmp_path):
-    write_tables(samples_frame([make_sample(1, "grpo-tests")]), None, tmp_path, "mini")
+def test_a_partial_grid_is_enough(make_sample, tmp_path, results_of):
+    write_tables(results_of([make_sample(1, "grpo-tests")], "mini"), tmp_path)
     assert rows(tmp_path, "pass_at_1")[0]["gain_points"] == ""
     assert rows(tmp_path, "hyperparameters") == []
 
@@ -136,9 +143,9 @@ GRID = {
 
 
 @pytest.fixture(scope="module")
-def grid(make_study, tmp_path_factory):
+def grid(make_study, tmp_path_factory, results_of):
     folder = tmp_path_factory.mktemp("grid")
-    write_tables(samples_frame(make_study(GRID)), None, folder, "mini")
+    write_tables(results_of(make_study(GRID), "mini"), folder)
     return folder
 
 
@@ -169,11 +176,11 @@ def test_gains_have_intervals_and_an_adjusted_p_value(grid):
     assert 0 < len(marked) == text.count(r")\*")
 
 
-def test_notes_say_what_intervals_are_about(grid, make_study, tmp_path):
-    write_tables(samples_frame(make_study(GRID, seeds=[1])), None, tmp_path, "mini")
+def test_notes_say_what_intervals_are_about(grid, make_study, tmp_path, results_of):
+    write_tables(results_of(make_study(GRID, seeds=[1]), "mini"), tmp_path)
     for name in ("pass_at_1", "pass_at_k", "effects", "length", "ruff"):
         several, one = ((f / f"{name}.md").read_text("utf-8") for f in (grid, tmp_path))
         assert "120 tasks; 3 seeds per cell" in several and "tasks and seeds like these" in several
         assert "120 tasks; 1 seed per cell" in one and "over tasks only" in one
     assert "McNemar" in (tmp_path / "pass_at_1.tex").read_text("utf-8")
-    assert "8 comparisons of a decoding" in (grid / "pass_at_1.md").read_text("utf-8")
+    assert "8 comparisons of an evaluation" in (grid / "pass_at_1.md").read_text("utf-8")

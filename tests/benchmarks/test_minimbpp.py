@@ -5,8 +5,8 @@ import pytest
 
 from rlvf.benchmarks import count_tasks, load_tasks, minimbpp
 from rlvf.benchmarks.minimbpp import load, pretraining_samples
+from rlvf.environments.program.extraction import extract_code
 from rlvf.errors import RlvfError
-from rlvf.extraction import extract_code
 from rlvf.lint import lint
 from rlvf.sandbox import Candidate, Sandbox
 from rlvf.settings import LintSettings, SandboxSettings

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from rlvf.checksums import write_checksums
 from rlvf.errors import RlvfError
-from rlvf.models.adapters import base_of, save_adapter
+from rlvf.models.adapters import base_of, load_adapter, save_adapter
 from rlvf.models.loading import load_model
 from rlvf.models.mini import pretrain
 from rlvf.settings import FetchSettings
@@ -113,6 +113,27 @@ def test_a_whole_adapter_is_what_was_saved(tiny_model, tmp_path):
     ids = torch.arange(10)[None]
     with torch.inference_mode():
         assert torch.equal(made(input_ids=ids).logits, loaded(input_ids=ids).logits)
+
+
+def test_a_training_can_go_on_after_its_adapter_was_saved(tiny_model, tmp_path):
+    """Peft finds the model's folder as before, and an adapter beside it is none of its files."""
+    config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
+    adapted = get_peft_model(load_model(tiny_model, "float32"), config)
+    adapted.add_adapter("ref", config)
+    before = dict(vars(adapted.peft_config["default"]))
+    save_adapter(adapted, base_of(tiny_model, "mini-qwen3"), tmp_path / "adapter")
+    assert vars(adapted.peft_config["default"]) == before
+    assert before["base_model_name_or_path"] == adapted.get_base_model().name_or_path
+    assert all(path.is_file() for path in (tmp_path / "adapter").iterdir())
+
+
+def test_a_trainable_adapter_is_trained_and_the_model_is_not(tiny_model, adapter):
+    model = load_model(tiny_model, "float32")
+    loaded = load_adapter(model, tiny_model, adapter, trainable=True)
+    trained = {name for name, one in loaded.named_parameters() if one.requires_grad}
+    assert trained == {name for name, _ in loaded.named_parameters() if "lora_" in name}
+    # The hub is never asked for it.
+    assert loaded.peft_config["default"].base_model_name_or_path == str(tiny_model)
 
 
 def test_an_adapter_of_another_model_is_refused_though_all_shapes_agree(

@@ -44,9 +44,9 @@ SMALL = {
 # `rlvf` with rewards that differ, which a model this small would not earn.
 PROGRAM = """
 import rlvf.rewards
-rlvf.rewards.component_rewards = lambda verified, components: dict.fromkeys(
-    components, len(verified.completion) % 7 / 7
-)
+rlvf.rewards.component_rewards = lambda rollouts, components: {
+    name: [len(one.text) % 7 / 7 for one in rollouts] for name in components
+}
 from rlvf.cli import main
 raise SystemExit(main())
 """
@@ -79,16 +79,16 @@ def study(folder, environment, model, config):
         folder,
         environment,
         *("train", "--model", folder / "model", "--tasks", "tasks.jsonl", "--workers", "1"),
-        *("--settings", to_json(settings), *files, "--out", "adapter"),
+        *("--settings", to_json(settings), *files, "--out", "adapters"),
     )
     cell = config.cell("rlvr", "mini-qwen3", "base", 1)
-    settings = config.generate_settings(cell, "sampled")
+    settings = config.generate_settings(cell, config.evaluation_of(cell, "sampled"))
     decoding = settings.decoding.model_copy(update={"max_completion_tokens": 12})
     settings = settings.model_copy(update={"decoding": decoding})
     rlvf(
         folder,
         environment,
-        *("generate", "--model", "model", "--adapter", "adapter", "--tasks", "tasks.jsonl"),
+        *("generate", "--model", "model", "--adapter", "adapters/final", "--tasks", "tasks.jsonl"),
         *("--settings", to_json(settings), "--out", "completions"),
     )
     return said

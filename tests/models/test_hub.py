@@ -12,7 +12,7 @@ import pytest
 
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
-from rlvf.checksums import verify_folder
+from rlvf.checksums import check_folder
 from rlvf.errors import RlvfError
 from rlvf.records import write_jsonl
 from rlvf.settings import to_json
@@ -232,7 +232,7 @@ def test_a_spoilt_file_is_named_with_the_command_that_repairs_it(
     repaired = run(re.search(r"rlvf fetch --settings.*", line)[0], environment)
     assert repaired.returncode == 0, repaired.stderr
     assert {name for name, *_ in hub.requests} == {"model.safetensors"}
-    verify_folder(tmp_path / "model")
+    check_folder(tmp_path / "model")
 
 
 def test_a_fetched_model_is_used_without_the_hub(fetch, hub, tiny, mini_config, tmp_path):
@@ -248,7 +248,7 @@ def test_checksums_that_cannot_be_read_are_named(fetch, tmp_path):
     assert fetch().returncode == 0
     (tmp_path / "model" / "checksums.json").write_text("{")
     with pytest.raises(RlvfError, match=r"checksums\.json: cannot be read; remove .*model and"):
-        verify_folder(tmp_path / "model")
+        check_folder(tmp_path / "model")
 
 
 # ---------------------------------------------------------------- secrets

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
+from rlvf.environments.program import build_prompt
 from rlvf.errors import RlvfError
 from rlvf.models.loading import load_policy, tokenize_prompts
 
@@ -170,7 +171,8 @@ def folder(tiny_model, tmp_path):
 
 def use(folder, prompt):
     model, tokenizer = load_policy(folder, "float32")
-    return model, tokenizer, tokenize_prompts(model, tokenizer, TASKS, prompt, 8)
+    prompts = {task.task_id: build_prompt(task, prompt) for task in TASKS}
+    return model, tokenizer, tokenize_prompts(model, tokenizer, prompts, prompt, 8)
 
 
 @pytest.mark.parametrize("name", SPOILT)
@@ -178,7 +180,7 @@ def test_a_folder_that_is_not_right_is_named(folder, mini_config, name):
     spoil, message = SPOILT[name]
     spoil(folder)
     with pytest.raises(RlvfError, match=message) as error:
-        use(folder, mini_config.prompt)
+        use(folder, mini_config.studies["rlvr"].prompt)
     assert str(folder) in str(error.value) and "\n" not in str(error.value)
 
 
@@ -188,14 +190,14 @@ def test_what_only_looks_unusual_is_taken(folder, mini_config):
     weigh(lambda t: t | {HEAD: t["model.embed_tokens.weight"].clone()})(folder)
     shard(folder, lacking=False)
     change(TOKENIZER, pad_token=None, padding_side="right")(folder)
-    model, tokenizer, prompts = use(folder, mini_config.prompt)
+    model, tokenizer, prompts = use(folder, mini_config.studies["rlvr"].prompt)
     assert model.dtype == torch.float32 and len(prompts) == len(TASKS)
     assert tokenizer.padding_side == "left" and tokenizer.pad_token == tokenizer.eos_token
 
 
 def test_a_base_model_needs_no_template(folder, mini_config):
     remove(TEMPLATE)(folder)
-    use(folder, mini_config.prompt.model_copy(update={"chat": False}))
+    use(folder, mini_config.studies["rlvr"].prompt.model_copy(update={"chat": False}))
 
 
 def test_of_a_models_own_defaults_its_stops_are_kept(folder):

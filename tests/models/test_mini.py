@@ -27,10 +27,13 @@ def test_the_chat_markup_is_the_familys_own_without_thinking(tiny_model, mini_co
         MESSAGES,
         add_generation_prompt=True,
         tokenize=False,
-        **chat_template_options(mini_config.prompt),
+        **chat_template_options(mini_config.studies["rlvr"].prompt),
     )
     assert text == RENDERED[tiny_model.name]
-    assert tokenizer.decode(tokenize_prompt(tokenizer, MESSAGES, mini_config.prompt)) == text
+    assert (
+        tokenizer.decode(tokenize_prompt(tokenizer, MESSAGES, mini_config.studies["rlvr"].prompt))
+        == text
+    )
 
 
 def test_no_template_writes_the_date_of_the_day_into_the_prompt(tiny_model, mini_config):
@@ -40,7 +43,7 @@ def test_no_template_writes_the_date_of_the_day_into_the_prompt(tiny_model, mini
         "{%- if not date_string is defined %}{%- set date_string = strftime_now('%d %b %Y') %}"
         "{%- endif %}Today Date: {{ date_string }}"
     )
-    ids = tokenize_prompt(tokenizer, MESSAGES, mini_config.prompt)
+    ids = tokenize_prompt(tokenizer, MESSAGES, mini_config.studies["rlvr"].prompt)
     assert tokenizer.decode(ids) == "Today Date: 26 Jul 2024"
 
 

@@ -6,11 +6,11 @@ import pytest
 
 
 @pytest.fixture
-def write_benchmark(tmp_path):
-    """Writes a benchmark file as Snakemake does with --benchmark-extended, into `benchmarks`."""
+def write_record(tmp_path):
+    """Writes the record of a job as Snakemake does with --benchmark-extended, into `usage`."""
 
     def write(rule, seconds=60.0, memory=500.0, *, params=None, resources=None, **wildcards):
-        folder = tmp_path / "benchmarks" / "/".join(wildcards.values())
+        folder = tmp_path / "usage" / "/".join(wildcards.values())
         folder.mkdir(parents=True, exist_ok=True)
         record = {
             "rule_name": rule,

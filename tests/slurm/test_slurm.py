@@ -117,7 +117,7 @@ def test_every_gpu_job_has_one_gpu_of_its_own_and_no_other_job_has_any(made):
 
 
 def test_a_cells_verification_is_one_job(made):
-    groups = [job for job in made.jobs if job["comment"].startswith("rule_verify")]
+    groups = [job for job in made.jobs if job["comment"].startswith("rule_evaluate")]
     assert len(groups) == 4  # trained, base, two controls
     assert len(made.jobs) == 4 + 6 + 1  # and the GPU jobs, and the explorer
     stages = [one["stage"] for one in made.records]
@@ -164,7 +164,7 @@ def test_jobs_ask_for_what_the_site_file_says(cluster, tmp_path, monkeypatch):
 # ---------------------------------------------------------------- interruptions
 
 
-LONGER = "training: {generations: 60}\n"
+LONGER = "studies: {rlvr: {training: {generations: 60}}}\n"
 
 
 def by_hand(study, settings, out):
@@ -172,15 +172,15 @@ def by_hand(study, settings, out):
     tasks, model = "results/mini/rlvr/tasks/train.jsonl", "results/mini/models/mini-qwen3"
     files = [f"--{name}={out / name}.jsonl" for name in ("log", "rollouts", "times")]
     command = ["rlvf.cli", "train", "--tasks", tasks, "--model", model, *files]
-    command += ["--settings", settings, "--out", out / "adapter"]
+    command += ["--settings", settings, "--out", out / "adapters"]
     subprocess.run([sys.executable, "-m", *command], cwd=study.folder, check=True)
-    return (out / "adapter" / "adapter_model.safetensors").read_bytes()
+    return (out / "adapters" / "final" / "adapter_model.safetensors").read_bytes()
 
 
 def test_a_preempted_training_ends_in_the_same_adapter(cluster, study, tmp_path):
     (study.folder / "longer.yaml").write_text(LONGER)
     cell = study.folder / CELL
-    with study.start(str(CELL / "adapter"), more=["longer.yaml"]) as process:
+    with study.start(str(CELL / "adapters"), more=["longer.yaml"]) as process:
         wait_until(lambda: list(cell.glob("checkpoints/step-*")), seconds=120)
         (job,) = cluster.running("train")
         urgent = cluster.submit("sleep 1", "--partition=urgent", "--gpus=2", "--cpus-per-task=4")
@@ -189,18 +189,19 @@ def test_a_preempted_training_ends_in_the_same_adapter(cluster, study, tmp_path)
     after = {one["job_id"]: one for one in cluster.jobs()}
     assert after[job["job_id"]]["restart_cnt"] == 1
     assert after[int(urgent)]["job_state"] == "COMPLETED"
-    adapter = (cell / "adapter" / "adapter_model.safetensors").read_bytes()
-    assert adapter == by_hand(study, cell / "adapter" / "cell.json", tmp_path / "hand")
+    final = cell / "adapters" / "final"
+    adapter = (final / "adapter_model.safetensors").read_bytes()
+    assert adapter == by_hand(study, final / "cell.json", tmp_path / "hand")
 
 
 TWO_CELLS = """
 resources: {train: {gpus: 1, cpus: 1, mem_mb: 1000, runtime: 1}}
 studies:
   rlvr:
-    rewards: [combined, tests]
-    overrides:
-      # Takes more prompts than there are tasks.
-      - {where: {reward: tests}, training: {generation_batch_size: 128}}
+    # Takes more prompts than there are tasks.
+    axes: {reward: {tests: {generation_batch_size: 128}}}
+    grid:
+      - {algorithm: [gspo], reward: [combined, tests]}
 """
 
 
@@ -232,7 +233,7 @@ def test_a_time_limit_is_raised_and_a_failure_stops_only_what_needs_it(cluster, 
         in retried
     )
     made = study.folder / "results" / "mini" / "rlvr" / "mini-qwen3"
-    assert (made / "gspo-combined" / "seed1" / "samples.jsonl").exists()
+    assert (made / "gspo-combined" / "seed1" / "greedy" / "samples.jsonl").exists()
     assert not (made / "gspo-tests" / "seed1" / "greedy").exists()
 
 
@@ -252,12 +253,12 @@ def test_after_the_worst_the_same_command_goes_on_without_redoing_finished_cells
         cluster.cancel_all()
         process.kill()
     with study.start(more=["second.yaml"]) as process:
-        wait_until(lambda: cluster.running("train") or cell.joinpath("adapter").exists(), 120)
+        wait_until(lambda: cluster.running("train") or cell.joinpath("adapters").exists(), 120)
         process.kill()
     status, output = study.run(more=["second.yaml"])
     assert status == 0, output
-    assert (cell / "samples.jsonl").exists()
+    assert (cell / "greedy" / "samples.jsonl").exists()
     # The first seed's were there before; of the second's, each ran to its end once.
     stages = [one["stage"] for one in study.records]
-    assert stages.count("measure") == 2
+    assert stages.count("measure") == 4
     assert "pretrain" not in stages and "tasks" not in stages

@@ -9,12 +9,12 @@ import pytest
 
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
+from rlvf.checking import Checker
 from rlvf.errors import RlvfError
 from rlvf.records import TrainingStepTimes, read_jsonl, write_jsonl
 from rlvf.settings import to_json
-from rlvf.training import grpo
+from rlvf.training import run as training
 from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
-from rlvf.verification import Verifier
 from tests.sandbox.processes import wait_until
 
 # Four prompts for each generation: an epoch has two, the run five.
@@ -28,10 +28,11 @@ SMALL = {
     "max_completion_tokens": 12,
     "warmup_steps": 3,
     "lr_scheduler": "constant_with_warmup",
+    "keep_every": 2,
 }
 # By the options of `rlvf train`, in the order of `train`.
 FILES = {
-    "--out": "adapter",
+    "--out": "adapters",
     "--log": "train.jsonl",
     "--rollouts": "rollouts.jsonl",
     "--times": "train-times.jsonl",
@@ -54,12 +55,12 @@ def scored(monkeypatch):
         count = 0
         then = staticmethod(lambda count: None)
 
-    def by_length(verified, components):
-        Scored.count += 1
+    def by_length(rollouts, components):
+        Scored.count += len(rollouts)
         Scored.then(Scored.count)
-        return dict.fromkeys(components, len(verified.completion) % 7 / 7)
+        return {name: [len(one.text) % 7 / 7 for one in rollouts] for name in components}
 
-    monkeypatch.setattr(grpo, "component_rewards", by_length)
+    monkeypatch.setattr(training, "component_rewards", by_length)
     return Scored
 
 
@@ -67,9 +68,9 @@ def scored(monkeypatch):
 def run(tiny_model, settings, tmp_path):
     def run(name, checkpoints=None, stop=None, settings=settings):
         out = tmp_path / name
-        with Verifier(settings.sandbox, settings.lint, workers=1) as verifier:
-            files = (out / name for name in FILES.values())
-            grpo.train(tiny_model, TASKS, settings, verifier, *files, checkpoints, stop)
+        with Checker(settings.sandbox, settings.lint, workers=1) as checker:
+            made = training.Products(*(out / name for name in FILES.values()))
+            training.train(tiny_model, TASKS, settings, checker, made, None, checkpoints, stop)
         return products(out)
 
     return run
@@ -77,10 +78,11 @@ def run(tiny_model, settings, tmp_path):
 
 def products(out):
     """What a run leaves, and which steps it has times of."""
-    adapter = sorted((out / FILES["--out"]).iterdir())
-    files = [*adapter, out / FILES["--log"], out / FILES["--rollouts"]]
+    adapters = sorted(path for path in (out / FILES["--out"]).rglob("*") if path.is_file())
+    files = [*adapters, out / FILES["--log"], out / FILES["--rollouts"]]
     times = read_jsonl(out / FILES["--times"], TrainingStepTimes)
-    return {path.name: path.read_bytes() for path in files}, [one.step for one in times]
+    contents = {str(path.relative_to(out)): path.read_bytes() for path in files}
+    return contents, [one.step for one in times]
 
 
 @pytest.fixture
@@ -221,7 +223,7 @@ def interrupt(command, out, number):
         wait_until(lambda: set(out.glob("checkpoints/step-*")) - before, seconds=120)
         process.send_signal(number)
         errors = process.stderr.read()
-    assert not (out / "adapter").exists()
+    assert not (out / "adapters").exists()
     return process.returncode, errors
 
 

@@ -57,17 +57,14 @@ def clone(packed, tmp_path):
 
 def test_in_a_fresh_clone_there_is_nothing_to_be_done(clone):
     assert clone.plan() == {}
-    assert clone.rlvf("verify", "results/mini").returncode == 0
+    assert clone.rlvf("check", "results/mini").returncode == 0
 
 
-def test_in_a_fresh_clone_one_key_reruns_one_cell(clone):
-    where = {"model": "mini-llama", "reward": "tests"}
-    clone.configure(
-        studies={"rlvr": {"overrides": [{"where": where, "training": {"weight_decay": 0.1}}]}}
-    )
-    cell = {"train": 1, "generate": 2, "execute": 2, "lint": 2, "measure": 1}
+def test_in_a_fresh_clone_one_key_reruns_its_cells(clone):
+    clone.configure(studies={"rlvr": {"axes": {"reward": {"tests": {"weight_decay": 0.1}}}}})
+    cells = {"train": 2, "generate": 4, "execute": 4, "lint": 4, "measure": 4}
     follows = ("tables", "claims", "figures", "cost", "explorer", "paper")
-    assert clone.plan() == cell | {f"study_{name}": 1 for name in follows}
+    assert clone.plan() == cells | {f"study_{name}": 1 for name in follows}
 
 
 def test_only_records_of_snakemakes_travel(packed):
@@ -82,7 +79,7 @@ def test_only_records_of_snakemakes_travel(packed):
 
 
 def test_incomplete_results_are_refused(copy):
-    (copy.folder / "results/mini/rlvr/none/empty/seed0/samples.jsonl").unlink()
+    (copy.folder / "results/mini/rlvr/none/empty/seed0/greedy/samples.jsonl").unlink()
     done = archive(copy)
     assert done.returncode != 0
     assert "results/mini: is not complete, or out of date" in done.stderr
@@ -115,18 +112,21 @@ models:
   qwen3-0.6b: {{repo: some/model, revision: "{REVISION}", dtype: float32}}
 benchmarks:
   mbpp: {{repo: some/mbpp, revision: "{REVISION}", sha256: {content_checksum(ROWS)}}}
-training:
-  generations: 1
-  generation_batch_size: 4
-  group_size: 4
-  optimizer_steps_per_generation: 1
-  micro_batch_size: 4
-  max_completion_tokens: 4
 decodings:
   greedy: {{max_completion_tokens: 4}}
   sampled: {{max_completion_tokens: 4, samples: 1}}
 studies:
-  rlvr: {{models: [qwen3-0.6b], algorithms: [gspo], rewards: [tests, ruff], seeds: [1]}}
+  rlvr:
+    models: [qwen3-0.6b]
+    seeds: [1]
+    training:
+      generations: 1
+      generation_batch_size: 4
+      group_size: 4
+      optimizer_steps_per_generation: 1
+      micro_batch_size: 4
+      max_completion_tokens: 4
+    grid: [{{algorithm: [gspo], reward: [tests, ruff]}}]
 """
 
 
@@ -154,11 +154,11 @@ def test_what_was_fetched_is_not_packed_and_fetched_again_for_the_cell_that_reru
     assert hub.requests == []
 
     (clone.folder / "change.yaml").write_text(
-        "studies: {rlvr: {overrides: [{where: {reward: tests}, training: {weight_decay: 0.1}}]}}\n"
+        "studies: {rlvr: {axes: {reward: {tests: {weight_decay: 0.1}}}}}\n"
     )
     change = ("--cores", "2", "--configfile", "hub.yaml", "change.yaml")
     plan = planned(clone.snakemake("-n", *change))
-    assert (plan["train"], plan["generate"], plan["total"]) == (1, 2, 15)
+    assert (plan["train"], plan["generate"], plan["total"]) == (1, 2, 16)
     done = clone.snakemake("--until", "train", *change)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {name.split("/")[-1] for name, *_ in hub.requests} >= {"model.safetensors"}

@@ -15,11 +15,14 @@ TINY = Path(__file__).parent / "tiny.yaml"
 SMALL = """\
 models:
   mini-qwen3: {hidden_size: 64, layers: 2, intermediate_size: 128, steps: 150, batch_size: 16}
-training: {max_completion_tokens: 64}
 decodings:
   greedy: {max_completion_tokens: 64}
   sampled: {max_completion_tokens: 64}
-studies: {rlvr: {models: [mini-qwen3], rewards: [combined]}}
+studies:
+  rlvr:
+    models: [mini-qwen3]
+    training: {max_completion_tokens: 64}
+    grid: [{algorithm: [gspo], reward: [combined]}]
 """
 FILES = ("--configfile", "config/mini.yaml", "tiny.yaml", "small.yaml")
 RUNS = {
@@ -70,6 +73,7 @@ def test_all_products_are_equal_but_for_times_and_what_states_them(results):
 def test_the_paper_differs_by_its_cost_alone(results, tmp_path):
     one, two = (folder / "rlvr" for folder in results.values())
     out = tmp_path / "paper.pdf"
-    source = one.parents[2] / "paper/rlvr.typ"
-    compile_paper(source, two / "tables", two / "figures", one / "cost", two / "claims", out)
+    source, common = one.parents[2] / "paper/rlvr", one.parents[2] / "paper/rlvf.typ"
+    results = {name: two / name for name in ("tables", "figures", "claims")}
+    compile_paper(source, common, results | {"cost": one / "cost"}, out)
     assert file_checksum(out) == file_checksum(one / "paper.pdf")

@@ -8,7 +8,8 @@ import pytest
 
 from rlvf.checksums import note_of
 from rlvf.config import TrainSettings
-from rlvf.records import Sample, TrainingStep, read_jsonl
+from rlvf.environments.program import Sample
+from rlvf.records import TrainingStep, read_jsonl
 from rlvf.settings import parse_settings
 from tests.workflow.conftest import Checkout, planned
 
@@ -55,7 +56,7 @@ ALL_TO_READ = ["paper.pdf", "tables", "claims", "figures", "explorer.html"]
 
 def test_a_run_says_at_its_end_what_there_is_to_read_of_its_targets(made):
     assert announced(made.first_run) == ALL_TO_READ
-    claims, control = study(made) / "claims", study(made) / "none/empty/seed0/samples.jsonl"
+    claims, control = study(made) / "claims", study(made) / "none/empty/seed0/greedy/samples.jsonl"
     shutil.rmtree(claims)
     assert announced(made.snakemake("results/mini/rlvr/claims", *FILES)) == ["claims"]
     control.unlink()
@@ -67,7 +68,7 @@ def test_a_run_says_at_its_end_what_there_is_to_read_of_its_targets(made):
 def test_what_every_job_used_is_shown_and_kept(made):
     with open(made.folder / "results" / "mini" / "usage.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 + 2 + 4 + 12 + 2 + 2 * 14 + 8 + 6
+    assert len(rows) == 2 + 2 + 4 + 12 + 2 + 3 * 14 + 7
     train = next(row for row in rows if row["rule"] == "train")
     assert float(train["seconds"]) > 2 and float(train["memory_mb"]) > 100
     assert (train["memory_asked_mb"], train["runtime_asked_minutes"]) == ("2000", "30")
@@ -84,22 +85,22 @@ def test_controls_prove_the_harness(made):
 
 
 def test_every_cell_stands_in_the_tables(made):
-    found = {(row["model"], row["policy"], row["decoding"]) for row in table(made, "pass_at_1")}
+    found = {(row["model"], row["policy"], row["evaluation"]) for row in table(made, "pass_at_1")}
     trained = {
-        (model, policy, decoding)
+        (model, policy, evaluation)
         for model in ("mini-qwen3", "mini-llama")
         for policy in ("base", "gspo-tests", "gspo-combined")
-        for decoding in ("greedy", "sampled")
+        for evaluation in ("greedy", "sampled")
     }
     assert found == trained | {("none", "reference", "greedy"), ("none", "empty", "greedy")}
 
 
 def test_a_cell_has_its_settings_log_and_samples(made):
     cell = study(made) / "mini-llama" / "gspo-combined" / "seed1"
-    settings = parse_settings(str(cell / "adapter" / "cell.json"), TrainSettings)
-    assert settings.weights == {"tests": 0.7, "ruff": 0.3}
+    settings = parse_settings(str(cell / "adapters" / "final" / "cell.json"), TrainSettings)
+    assert settings.training.rewards == {"tests": 0.7, "ruff": 0.3}
     assert len(read_jsonl(cell / "train.jsonl", TrainingStep)) == 4
-    assert len(read_jsonl(cell / "samples.jsonl", Sample)) == 6 * (1 + 2)
+    assert len(read_jsonl(cell / "sampled" / "samples.jsonl", Sample)) == 6 * 2
 
 
 def test_every_file_under_the_study_is_in_its_place(made):
@@ -112,6 +113,7 @@ def test_every_file_under_the_study_is_in_its_place(made):
         "mini-qwen3",
         "none",
         "tasks",
+        "cells.json",
         "explorer.html",
         "paper.pdf",
         *folders,
@@ -125,18 +127,17 @@ def test_a_second_run_does_nothing_and_says_so(made):
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_an_override_reruns_its_cells_only(made):
-    (made.folder / "override.yaml").write_text(
-        "studies: {rlvr: {overrides: "
-        "[{where: {model: mini-qwen3, reward: tests}, training: {learning_rate: 0.1}}]}}\n"
+def test_a_changed_level_reruns_its_cells_only(made):
+    (made.folder / "level.yaml").write_text(
+        "studies: {rlvr: {axes: {reward: {tests: {learning_rate: 0.1}}}}}\n"
     )
-    done = made.snakemake("-n", *FILES, "override.yaml")
+    done = made.snakemake("-n", *FILES, "level.yaml")
     assert planned(done) == {
-        "train": 1,
-        "generate": 2,
-        "execute": 2,
-        "lint": 2,
-        "measure": 1,
+        "train": 2,
+        "generate": 4,
+        "execute": 4,
+        "lint": 4,
+        "measure": 4,
         "study_tables": 1,
         "study_claims": 1,
         "study_figures": 1,
@@ -144,7 +145,7 @@ def test_an_override_reruns_its_cells_only(made):
         "study_explorer": 1,
         "study_paper": 1,
         "all": 1,
-        "total": 15,
+        "total": 25,
     }
     assert "wildcards: study=rlvr, model=mini-qwen3, policy=gspo-tests, seed=1" in done.stdout
 
@@ -154,13 +155,13 @@ def test_mbpp_goes_through_every_stage(mbpp_path, checkout):
     shutil.copy(TINY, checkout.folder)
     (checkout.folder / "mbpp.yaml").write_text(
         f"benchmarks: {{mbpp: {{source: {mbpp_path}}}}}\n"
-        "studies: {rlvr: {benchmark: mbpp, train_limit: 8, test_limit: 10,"
-        " models: [mini-qwen3], rewards: [combined]}}\n"
+        "studies: {rlvr: {models: [mini-qwen3], grid: [{algorithm: [gspo], reward: [combined]}],"
+        " tasks: {train: {benchmark: mbpp, limit: 8}, test: {benchmark: mbpp, limit: 10}}}}\n"
     )
     done = checkout.snakemake(*FILES, "mbpp.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     passed = {
-        (row["policy"], row["decoding"]): float(row["pass_at_1"])
+        (row["policy"], row["evaluation"]): float(row["pass_at_1"])
         for row in table(checkout, "pass_at_1")
     }
     assert passed.pop(("reference", "greedy")) == 1.0

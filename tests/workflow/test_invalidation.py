@@ -17,14 +17,16 @@ from tests.workflow.conftest import Copy
 
 # The tiny study has two models, each with its base and two trained policies (rewarded by tests,
 # and by tests and Ruff), in two decodings; and two controls in one.
-_CELL = Counter(generate=2, execute=2, lint=2, measure=1)
+_CELL = Counter(generate=2, execute=2, lint=2, measure=2)
 _TRAINED = Counter(train=1) + _CELL
 SUMMARY = Counter(study_tables=1, study_claims=1, study_figures=1, study_explorer=1, study_paper=1)
 RETRAINED = SUMMARY + Counter(study_cost=1)
 CONTROLS = Counter(control=2, execute=2, lint=2, measure=2)
-EXECUTED = Counter(execute=14, measure=8) + SUMMARY
-LINTED = Counter(lint=14, measure=8) + SUMMARY
-MEASURED = Counter(measure=8) + SUMMARY
+EXECUTED = Counter(execute=14, measure=14) + SUMMARY
+LINTED = Counter(lint=14, measure=14) + SUMMARY
+MEASURED = Counter(measure=14) + SUMMARY
+# Cells are added or removed.
+OTHER_CELLS = Counter(study_cells=1)
 
 
 def bases(count):
@@ -40,7 +42,7 @@ def _times(count, jobs):
     return Counter({name: count * number for name, number in jobs.items()})
 
 
-ALL_CELLS = bases(2) | trained(4) | Counter(generate=12, execute=12, lint=12, measure=6)
+ALL_CELLS = bases(2) | trained(4) | Counter(generate=12, execute=12, lint=12, measure=12)
 PRETRAINED = Counter(pretrain_model=2) + ALL_CELLS
 EVERYTHING = Counter(study_tasks=2) + PRETRAINED + CONTROLS
 # Executed or linted again everywhere, and trained again where that is rewarded.
@@ -59,8 +61,12 @@ def config(**changes):
     return lambda copy: copy.configure(**changes)
 
 
-def training(where, **values):
-    return config(studies={"rlvr": {"overrides": [{"where": where, "training": values}]}})
+def study(**changes):
+    return config(studies={"rlvr": changes})
+
+
+def grid(rewards, *more):
+    return study(grid=[{"algorithm": ["gspo"], "reward": rewards}, *more])
 
 
 def version(package):
@@ -100,6 +106,8 @@ def spoil(path):
 
 
 CELL = "rlvr/mini-qwen3/gspo-tests/seed1"
+_MINI = {"benchmark": "minimbpp", "split": "train"}
+_WARM = {"top_p": 1.0, "top_k": 0, "samples": 1, "max_completion_tokens": 12, "batch_size": 64}
 
 CHANGES = [
     ("nothing", lambda copy: None, Counter()),
@@ -126,13 +134,17 @@ CHANGES = [
     ),
     ("reward by tests", code("rewards/tests.py", '== "all"', '== "every"'), trained(4)),
     ("reward by Ruff", code("rewards/ruff.py", "return 0.0", "return 0.1"), trained(2)),
-    ("training", code("training/grpo.py", "num_iterations=1", "num_iterations=2"), trained(4)),
+    ("training", code("training/group.py", "num_iterations=1", "num_iterations=2"), trained(4)),
     ("checkpoints", code("training/checkpoints.py", "return max(", "return min("), trained(4)),
     ("generation", code("generation.py", '"do_sample": False', '"do_sample": True'), bases(6)),
-    ("prompt", code("prompts.py", '"these tests"', '"those tests"'), PRETRAINED),
+    (
+        "prompt",
+        code("environments/program/prompts.py", '"these tests"', '"those tests"'),
+        PRETRAINED,
+    ),
     (
         "extraction",
-        code("extraction.py", "_ENDS = 8", "_ENDS = 9"),
+        code("environments/program/extraction.py", "_ENDS = 8", "_ENDS = 9"),
         ALL_CELLS | EXECUTED | LINTED,
     ),
     ("pretraining", code("models/mini.py", "warn_only=True", "warn_only=False"), PRETRAINED),
@@ -148,15 +160,23 @@ CHANGES = [
     ),
     ("a new benchmark", new_kind("benchmarks", "mbpp"), Counter()),
     ("a new reward component", new_kind("rewards", "ruff"), Counter()),
-    ("measures", code("analysis/hacking.py", "honest mistake", "innocent mistake"), Counter()),
+    (
+        "measures",
+        code("environments/program/hacking.py", "honest mistake", "innocent mistake"),
+        Counter(),
+    ),
     (
         "measure",
-        code("analysis/measures.py", "parsed is not None and parsed", "bool(parsed) and parsed"),
+        code(
+            "environments/program/samples.py",
+            "parsed is not None and parsed",
+            "bool(parsed) and parsed",
+        ),
         MEASURED,
     ),
     (
         "summary",
-        code("analysis/summary.py", "return 1 - math.comb", "return 1.0 - math.comb"),
+        code("measures.py", "return 1 - math.comb", "return 1.0 - math.comb"),
         SUMMARY - Counter(study_explorer=1),
     ),
     (
@@ -166,12 +186,12 @@ CHANGES = [
     ),
     (
         "claims' code",
-        code("analysis/claims.py", '"undecided" in verdicts', '"unknown" in verdicts'),
+        code("analysis/claims/evaluation.py", '"undecided" in verdicts', '"unknown" in verdicts'),
         Counter(study_claims=1, study_paper=1),
     ),
     (
         "claims",
-        lambda copy: copy.edit("paper/claims.yaml", "above: 13", "above: 12"),
+        lambda copy: copy.edit("paper/rlvr/claims.yaml", "above: 13", "above: 12"),
         Counter(study_claims=1, study_paper=1),
     ),
     (
@@ -201,7 +221,7 @@ CHANGES = [
     ),
     (
         "paper's text",
-        lambda copy: copy.edit("paper/rlvr.typ", "#set document", " #set document"),
+        lambda copy: copy.edit("paper/rlvr/paper.typ", "#show: paper", " #show: paper"),
         Counter(study_paper=1),
     ),
     # Configuration.
@@ -209,16 +229,15 @@ CHANGES = [
     ("resources", config(resources={"train": {"mem_mb": 3000}}), Counter()),
     ("checkpoint_every", config(checkpoint_every=2), Counter()),
     ("cache", config(cache="elsewhere"), Counter()),
-    ("training's default", config(training={"learning_rate": 2e-3}), trained(4)),
+    ("a training's centre", study(training={"learning_rate": 2e-3}), trained(4)),
+    ("a level", study(axes={"reward": {"tests": {"weight_decay": 0.1}}}), trained(2)),
     (
-        "one cell's override",
-        training({"model": "mini-llama", "reward": "tests"}, weight_decay=0.1),
-        trained(1),
+        "a reward's weight",
+        study(axes={"reward": {"combined": {"rewards": {"ruff": 0.4}}}}),
+        trained(2),
     ),
-    ("a reward's weight", config(rewards={"mixes": {"combined": {"ruff": 0.4}}}), trained(2)),
-    ("a component", config(rewards={"components": {"ruff": {"cap": 5.0}}}), trained(2)),
-    ("algorithm", config(algorithms={"gspo": {"beta": 0.1}}), trained(4)),
-    ("unused algorithm", config(algorithms={"grpo": {"beta": 0.1}}), Counter()),
+    ("a component", config(rewards={"ruff": {"cap": 5.0}}), trained(2)),
+    ("an unused level", study(axes={"algorithm": {"grpo": {"beta": 0.1}}}), Counter()),
     ("severities", config(lint={"severities": {"info": ["W"]}}), BY_RUFF),
     ("sandbox's limit", config(sandbox={"timeout": 3.0}), BY_TESTS),
     (
@@ -226,20 +245,62 @@ CHANGES = [
         config(decodings={"sampled": {"temperature": 0.9}}),
         Counter(generate=6, execute=6, lint=6, measure=6) + SUMMARY,
     ),
-    ("a prompt's tests", config(prompt={"tests_shown": 2}), PRETRAINED | MEASURED),
+    ("a prompt's tests", study(prompt={"tests_shown": 2}), ALL_CELLS | MEASURED),
+    (
+        "a pretraining's prompt",
+        config(models={"mini-llama": {"prompt": {"tests_shown": 2}}}),
+        Counter(pretrain_model=1) + _times(1, _CELL) + trained(2),
+    ),
     (
         "a model",
         config(models={"mini-llama": {"steps": 5}}),
         Counter(pretrain_model=1) + _times(1, _CELL) + trained(2),
     ),
     ("the benchmark's seed", config(benchmarks={"minimbpp": {"seed": 2}}), EVERYTHING),
-    ("another seed", config(studies={"rlvr": {"seeds": [1, 2]}}), _times(2, _CELL) + trained(4)),
+    # What is added touches nothing that is there but for what sums all up.
+    ("an added axis", study(axes={"size": {"all": {}, "few": {"tasks": "few"}}}), Counter()),
     (
-        "another policy",
-        config(studies={"rlvr": {"rewards": ["tests", "combined", "ruff"]}}),
-        trained(2),
+        "an added axis without a centre",
+        study(axes={"warmth": {"hot": {"temperature": 1.3}}}),
+        Counter(),
     ),
-    ("fewer policies", config(studies={"rlvr": {"rewards": ["tests"]}}), RETRAINED),
+    ("an added level", study(axes={"reward": {"more": {"rewards": {"tests": 2.0}}}}), Counter()),
+    ("added tasks", study(tasks={"few": {**_MINI, "limit": 8}}), Counter()),
+    (
+        "an added decoding",
+        config(decodings={"warm": {**_WARM, "temperature": 0.5}}),
+        Counter(),
+    ),
+    ("another seed", study(seeds=[1, 2]), _times(2, _CELL) + trained(4) + OTHER_CELLS),
+    ("another policy", grid(["tests", "combined", "ruff"]), trained(2) + OTHER_CELLS),
+    (
+        "a line of the grid",
+        grid(["tests", "combined"], {"algorithm": ["grpo"], "reward": ["ruff"]}),
+        trained(2) + OTHER_CELLS,
+    ),
+    (
+        "an axis with a line of the grid",
+        config(
+            studies={
+                "rlvr": {
+                    "axes": {"size": {"all": {}, "few": {"tasks": "few"}}},
+                    "tasks": {"few": {**_MINI, "limit": 8}},
+                    "grid": [
+                        {"algorithm": ["gspo"], "reward": ["tests", "combined"]},
+                        {"algorithm": ["gspo"], "reward": ["tests"], "size": ["few"]},
+                    ],
+                }
+            }
+        ),
+        Counter(study_tasks=1) + trained(2) + OTHER_CELLS,
+    ),
+    (
+        "an evaluation",
+        study(evaluations={"seen": {"tasks": "train", "decoding": "greedy"}}),
+        Counter(generate=6, control=2, execute=8, lint=8, measure=8) + SUMMARY,
+    ),
+    ("fewer policies", grid(["tests"]), RETRAINED + OTHER_CELLS),
+    ("what is published", study(published=[]), Counter(study_tables=1, study_paper=1)),
     # Packages.
     ("torch", version("torch"), PRETRAINED),
     ("transformers", version("transformers"), PRETRAINED),
@@ -256,12 +317,12 @@ CHANGES = [
     ("tables removed", remove("rlvr/tables"), Counter(study_tables=1, study_paper=1)),
     ("claims removed", remove("rlvr/claims"), Counter(study_claims=1, study_paper=1)),
     ("a note removed", remove("rlvr/cost.checksums.json"), Counter(study_cost=1, study_paper=1)),
-    ("an adapter's note removed", remove(f"{CELL}/adapter.checksums.json"), trained(1)),
+    ("an adapter's note removed", remove(f"{CELL}/adapters.checksums.json"), trained(1)),
     ("a note spoiled", spoil("rlvr/tables.checksums.json"), Counter(study_paper=1)),
-    ("samples removed", remove(f"{CELL}/samples.jsonl"), Counter(measure=1) + SUMMARY),
+    ("samples removed", remove(f"{CELL}/greedy/samples.jsonl"), Counter(measure=1) + SUMMARY),
     (
-        "adapter and log removed",
-        lambda copy: (remove(f"{CELL}/adapter")(copy), remove(f"{CELL}/train.jsonl")(copy)),
+        "adapters and log removed",
+        lambda copy: (remove(f"{CELL}/adapters")(copy), remove(f"{CELL}/train.jsonl")(copy)),
         trained(1),
     ),
     ("a training's times removed", remove(f"{CELL}/train-times.jsonl"), trained(1)),
@@ -318,25 +379,24 @@ def test_a_copy_without_times_is_up_to_date(made, tmp_path):
     for path in copy.folder.rglob(".snakemake_timestamp"):
         path.unlink()
     assert copy.plan() == {}
-    assert copy.rlvf("verify", "results/mini").returncode == 0
+    assert copy.rlvf("check", "results/mini").returncode == 0
 
 
 # ---------------------------------------------------------------- what is said of it
 
-_ONE_CELL = """\
-training.weight_decay: 0.0 -> 0.1
-  rlvr/mini-llama/gspo-tests/seed1
-    train; then 2 generate, 2 execute, 2 lint, measure: 8 jobs, TIME
+_A_LEVEL = """\
+studies.rlvr.axes.reward.tests.weight_decay: 0.0 -> 0.1
+  2 cells: rlvr/mini-{llama,qwen3}/gspo-tests/seed1
+    train; then 2 generate, 2 execute, 2 lint, 2 measure each: 18 jobs, TIME
 
-studies.rlvr.overrides: changed
 follows from these cells
   study_cost, study_claims, study_explorer, study_figures, study_tables, \
 study_paper of rlvr: 6 jobs, TIME"""
 
-_A_DEFAULT = """\
-training.learning_rate: 0.001 -> 0.002
+_A_CENTRE = """\
+studies.rlvr.training.learning_rate: 0.001 -> 0.002
   4 cells: rlvr/mini-{llama,qwen3}/gspo-{combined,tests}/seed1
-    train; then 2 generate, 2 execute, 2 lint, measure each: 32 jobs, TIME
+    train; then 2 generate, 2 execute, 2 lint, 2 measure each: 36 jobs, TIME
 
 follows from these cells
   study_cost, study_claims, study_explorer, study_figures, study_tables, \
@@ -345,9 +405,9 @@ study_paper of rlvr: 6 jobs, TIME"""
 _PACKAGE = """\
 ruff VERSION -> 99.0
   2 cells: rlvr/mini-{llama,qwen3}/gspo-combined/seed1
-    train, 2 lint; then 2 generate, 2 execute, measure each: 16 jobs, TIME
+    train, 2 lint; then 2 generate, 2 execute, 2 measure each: 18 jobs, TIME
   4 cells: rlvr/mini-{llama,qwen3}/{base,gspo-tests}/seed1
-    2 lint; then measure each: 12 jobs, TIME
+    2 lint; then 2 measure each: 16 jobs, TIME
   2 cells: rlvr/none/{empty,reference}/seed0
     lint; then measure each: 4 jobs, TIME
 
@@ -361,9 +421,9 @@ models.mini-llama.steps: 4 -> 5
 
 follows from pretrain_model mini-llama
   2 cells: rlvr/mini-llama/gspo-{combined,tests}/seed1
-    train, 2 generate, 2 execute, 2 lint, measure each: 16 jobs, TIME
+    train, 2 generate, 2 execute, 2 lint, 2 measure each: 18 jobs, TIME
   rlvr/mini-llama/base/seed1
-    2 generate, 2 execute, 2 lint, measure: 7 jobs, TIME
+    2 generate, 2 execute, 2 lint, 2 measure: 8 jobs, TIME
 
 follows from these cells
   study_cost, study_claims, study_explorer, study_figures, study_tables, \
@@ -372,27 +432,29 @@ study_paper of rlvr: 6 jobs, TIME"""
 _NEW_SEED = """\
 never made
   4 cells: rlvr/mini-{llama,qwen3}/gspo-{combined,tests}/seed2
-    train, 2 generate, 2 execute, 2 lint, measure each: 32 jobs, TIME
+    train, 2 generate, 2 execute, 2 lint, 2 measure each: 36 jobs, TIME
   2 cells: rlvr/mini-{llama,qwen3}/base/seed2
-    2 generate, 2 execute, 2 lint, measure each: 14 jobs, TIME
+    2 generate, 2 execute, 2 lint, 2 measure each: 16 jobs, TIME
 
 studies.rlvr.seeds: [1] -> [1, 2]
 follows from these cells
-  study_cost, study_claims, study_explorer, study_figures, study_tables, \
-study_paper of rlvr: 6 jobs, TIME"""
+  study_cells, study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 7 jobs, TIME"""
 
 _FEWER = """\
 no longer read: results/mini/rlvr/mini-{llama,qwen3}/gspo-combined/seed1/{greedy,sampled}/\
-{completions.jsonl,executions.jsonl,ruff.jsonl}, results/mini/rlvr/mini-{llama,qwen3}/\
-gspo-combined/seed1/{samples.jsonl,train-times.jsonl,train.jsonl}
-studies.rlvr.rewards: [tests, combined] -> [tests]
+{completions.jsonl,executions.jsonl,ruff.jsonl,samples.jsonl}, \
+results/mini/rlvr/mini-{llama,qwen3}/gspo-combined/seed1/{train-times.jsonl,train.jsonl}
+rewards.ruff: used -> not used
+studies.rlvr.axes.reward.combined: used -> not used
+studies.rlvr.grid: changed
   study_claims, study_cost, study_explorer, study_figures, study_tables; \
-then study_paper of rlvr: 6 jobs, TIME"""
+then study_cells, study_paper of rlvr: 7 jobs, TIME"""
 
 _MISSING = """\
-missing: {adapter,train.jsonl}
+missing: {adapters,train.jsonl}
   rlvr/mini-qwen3/gspo-tests/seed1
-    train; then 2 generate, 2 execute, 2 lint, measure: 8 jobs, TIME
+    train; then 2 generate, 2 execute, 2 lint, 2 measure: 9 jobs, TIME
 
 follows from these cells
   study_cost, study_claims, study_explorer, study_figures, study_tables, \
@@ -408,7 +470,7 @@ follows from these cells
   study_claims, study_explorer, study_figures, study_tables, study_paper of rlvr: 5 jobs, TIME"""
 
 _CODE_AND_TEXT = """\
-changed: paper/rlvr.typ
+changed: paper/rlvr/paper.typ
 code changed: src/rlvf/analysis/tables.py
   study_tables, study_paper of rlvr: 2 jobs, TIME"""
 
@@ -416,33 +478,32 @@ code changed: src/rlvf/analysis/tables.py
 _TWO_SETTINGS = """\
 lint.severities.info: [W, E1, E2, E3, E5] -> [W]
   2 cells: rlvr/mini-{llama,qwen3}/gspo-combined/seed1
-    train, 2 lint; then 2 generate, 2 execute, measure each: 16 jobs, TIME
-  3 cells: rlvr/mini-llama/base/seed1, rlvr/mini-qwen3/{base,gspo-tests}/seed1
-    2 lint; then measure each: 9 jobs, TIME
+    train, 2 lint; then 2 generate, 2 execute, 2 measure each: 18 jobs, TIME
+  2 cells: rlvr/mini-{llama,qwen3}/base/seed1
+    2 lint; then 2 measure each: 8 jobs, TIME
   2 cells: rlvr/none/{empty,reference}/seed0
     lint; then measure each: 4 jobs, TIME
 
 lint.severities.info: [W, E1, E2, E3, E5] -> [W]
-training.weight_decay: 0.0 -> 0.1
-  rlvr/mini-llama/gspo-tests/seed1
-    train, 2 lint; then 2 generate, 2 execute, measure: 8 jobs, TIME
+studies.rlvr.axes.reward.tests.weight_decay: 0.0 -> 0.1
+  2 cells: rlvr/mini-{llama,qwen3}/gspo-tests/seed1
+    train, 2 lint; then 2 generate, 2 execute, 2 measure each: 18 jobs, TIME
 
-studies.rlvr.overrides: changed
 follows from these cells
   study_cost, study_claims, study_explorer, study_figures, study_tables, \
 study_paper of rlvr: 6 jobs, TIME"""
 
 SAID = [
-    (["one cell's override"], _ONE_CELL),
-    (["training's default"], _A_DEFAULT),
+    (["a level"], _A_LEVEL),
+    (["a training's centre"], _A_CENTRE),
     (["ruff"], _PACKAGE.replace("VERSION", importlib.metadata.version("ruff"))),
     (["a model"], _SHARED),
     (["another seed"], _NEW_SEED),
     (["fewer policies"], _FEWER),
-    (["adapter and log removed"], _MISSING),
+    (["adapters and log removed"], _MISSING),
     (["executions spoiled"], _EDITED),
     (["paper's text", "table"], _CODE_AND_TEXT),
-    (["one cell's override", "severities"], _TWO_SETTINGS),
+    (["a level", "severities"], _TWO_SETTINGS),
 ]
 
 
@@ -457,47 +518,46 @@ def test_each_cause_is_said_with_what_follows_from_it(copy, changes, expected):
 
 
 def test_it_is_said_that_nothing_is_to_be_done(made):
-    assert made.why() == "Nothing to be done: the products of all 64 jobs are up to date."
+    assert made.why() == "Nothing to be done: the products of all 71 jobs are up to date."
 
 
 def test_products_of_which_nothing_is_recorded_are_counted(copy):
     shutil.rmtree(copy.folder / ".snakemake")
-    assert "Of 64 jobs .snakemake does not say how their products were made" in copy.why()
+    assert "Of 71 jobs .snakemake does not say how their products were made" in copy.why()
 
 
 def test_settings_are_said_in_the_words_of_the_configuration(copy):
     copy.configure(
         benchmarks={"minimbpp": {"seed": 2}},
         models={"mini-qwen3": {"hidden_size": 64}},
-        prompt={"tests_shown": 2},
         sandbox={"timeout": 3.0},
         lint={"ignore": ["E501"]},
-        rewards={
-            "components": {"ruff": {"weights": {"error": 2.0}}},
-            "mixes": {"combined": {"ruff": 0.4}},
+        rewards={"ruff": {"weights": {"error": 2.0}}},
+        decodings={"greedy": {"batch_size": 64}},
+        studies={
+            "rlvr": {
+                "prompt": {"tests_shown": 2},
+                "training": {"lora": {"r": 8}},
+                "axes": {
+                    "algorithm": {"gspo": {"beta": 0.1}},
+                    "reward": {"combined": {"rewards": {"ruff": 0.4}}},
+                },
+                "tasks": {"test": {"limit": 3}},
+            }
         },
-        algorithms={"gspo": {"beta": 0.1}},
-        training={"lora": {"r": 8}},
-        decodings={"greedy": {"batch_size": 64}, "warm": {**_WARM, "temperature": 0.5}},
-        studies={"rlvr": {"test_limit": 3}},
     )
     lines = set(copy.why().splitlines())
     expected = {
         "benchmarks.minimbpp.seed: 1 -> 2",
         "models.mini-qwen3.hidden_size: 32 -> 64",
-        "prompt.tests_shown: 1 -> 2",
+        "studies.rlvr.prompt.tests_shown: 1 -> 2",
         "sandbox.timeout: 2.0 -> 3.0",
         "lint.ignore: [] -> [E501]",
-        "rewards.components.ruff.weights.error: 1.0 -> 2.0",
-        "rewards.mixes.combined.ruff: 0.3 -> 0.4",
-        "algorithms.gspo.beta: 0.0 -> 0.1",
-        "training.lora.r: 16 -> 8",
+        "rewards.ruff.weights.error: 1.0 -> 2.0",
+        "studies.rlvr.axes.reward.combined.rewards.ruff: 0.3 -> 0.4",
+        "studies.rlvr.axes.algorithm.gspo.beta: 0.0 -> 0.1",
+        "studies.rlvr.training.lora.r: 16 -> 8",
         "decodings.greedy.batch_size: 128 -> 64",
-        "decodings: [greedy, sampled] -> [greedy, sampled, warm]",
-        "decodings.warm: not used -> used",
-        "studies.rlvr.test_limit: none -> 3",
+        "studies.rlvr.tasks.test.limit: none -> 3",
     }
     assert {line for line in lines if " -> " in line} == expected
-
-
-_WARM = {"top_p": 1.0, "top_k": 0, "samples": 1, "max_completion_tokens": 12, "batch_size": 64}

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from rlvf.config import load_config
-from rlvf.runs.plan import planned_jobs
 from tests.workflow.conftest import planned
+
+WRONG = "studies: {rlvr: {training: {group_size: 7}}}\n"
 
 
 def test_the_paper_scale_is_planned_where_there_is_no_slurm(checkout):
@@ -20,7 +20,7 @@ def test_the_paper_scale_is_planned_where_there_is_no_slurm(checkout):
     assert jobs["train"] == 2 * 6 * 3
     assert jobs["generate"] == cells * 2
     assert jobs["execute"] == jobs["lint"] == cells * 2 + 2
-    assert jobs["measure"] == cells + 2
+    assert jobs["measure"] == cells * 2 + 2
     assert "pretrain_model" not in jobs
 
 
@@ -30,15 +30,34 @@ def test_a_local_copy_of_mbpp_is_not_fetched(checkout):
     assert "fetch_benchmark" not in jobs and jobs["study_tasks"] == 2
 
 
-@pytest.mark.parametrize(
-    ("profile", "files"),
-    [("slurm", ["config.yaml"]), ("mini", ["config.yaml", "config/mini.yaml"])],
-)
-def test_rlvf_plan_counts_the_jobs_that_snakemake_plans(checkout, profile, files):
-    jobs = planned(checkout.snakemake("--profile", profile, "-n", "--quiet", "rules"))
-    config = load_config(*(checkout.folder / name for name in files))
-    counted = Counter(job.rule for job in planned_jobs(config))
-    assert {**counted, "all": 1, "total": counted.total() + 1} == jobs
+@pytest.mark.parametrize("arguments", [["--profile", "slurm"], ["--profile", "mini", "rlvr"]])
+def test_rlvf_plan_counts_the_jobs_that_snakemake_plans(checkout, arguments):
+    jobs = planned(checkout.snakemake(*arguments, "-n", "--quiet", "rules"))
+    done = rlvf(checkout, "plan", *arguments)
+    assert done.returncode == 0, done.stderr
+    counted = Counter()
+    for rule, count in re.findall(r"^\| (\w+) .*?\| +(\d+) \|", done.stdout, re.M):
+        counted[rule] += int(count)
+    del jobs["rlvr" if "rlvr" in arguments else "all"]
+    assert counted == jobs | {"total": jobs["total"] - 1}
+
+
+@pytest.mark.parametrize("product", ["claims", "paper.pdf", "explorer.html"])
+def test_a_product_of_a_study_can_be_made_alone_at_the_paper_scale(checkout, product):
+    jobs = planned(checkout.snakemake("--profile", "slurm", "-n", f"results/rlvr/{product}"))
+    stage = f"study_{product.partition('.')[0]}"
+    others = {name for name in jobs if name.startswith("study_")} - {stage}
+    needed = {"study_cells", "study_tasks"}
+    if product == "paper.pdf":
+        needed |= {"study_tables", "study_figures", "study_cost", "study_claims"}
+    assert jobs[stage] == 1 and others == needed
+
+
+def test_a_study_can_be_made_alone(checkout):
+    every = planned(checkout.snakemake("--profile", "mini", "-n", "--quiet", "rules"))
+    jobs = planned(checkout.snakemake("rlvr", "--profile", "mini", "-n", "--quiet", "rules"))
+    assert jobs.pop("rlvr") == every.pop("all") == 1
+    assert jobs == every
 
 
 _FIRST_RUN = """\
@@ -50,24 +69,24 @@ never made
     control, execute, lint, measure each: 8 jobs, TIME
   36 cells: rlvr/{llama-3.2-1b,qwen3-0.6b}/{grpo-combined,grpo-ruff,grpo-tests,gspo-combined,\
 gspo-ruff,gspo-tests}/seed{1,2,3}
-    train, 2 generate, 2 execute, 2 lint, measure each: 288 jobs, TIME
+    train, 2 generate, 2 execute, 2 lint, 2 measure each: 324 jobs, TIME
   6 cells: rlvr/{llama-3.2-1b,qwen3-0.6b}/base/seed{1,2,3}
-    2 generate, 2 execute, 2 lint, measure each: 42 jobs, TIME
+    2 generate, 2 execute, 2 lint, 2 measure each: 48 jobs, TIME
 
 follows from these cells
-  study_cost, study_claims, study_explorer, study_figures, study_tables, \
-study_paper of rlvr: 6 jobs, TIME
+  study_cells, study_cost, study_claims, study_explorer, study_figures, study_tables, \
+study_paper of rlvr: 7 jobs, TIME
 
-In all 349 jobs, TIME one after the other; up to date: 0.
+In all 392 jobs, TIME one after the other; up to date: 0.
 Wall time with 1 GPU: about TIME.
 Not known beforehand: whether the products will differ from the present ones. What follows from a
 job is made again in either case.
 """
 
 
-def why(checkout, *arguments):
+def rlvf(checkout, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "rlvf.cli", "why", *arguments],
+        [sys.executable, "-m", "rlvf.cli", *arguments],
         cwd=checkout.folder,
         capture_output=True,
         text=True,
@@ -77,15 +96,17 @@ def why(checkout, *arguments):
 
 
 def test_of_a_first_run_rlvf_why_says_that_nothing_was_ever_made(checkout):
-    done = why(checkout, "--profile", "slurm")
+    done = rlvf(checkout, "why", "--profile", "slurm")
     assert done.returncode == 0 and not done.stderr
     said = re.sub(r"\b[0-9a-f]{40}\b", "REVISION", done.stdout)
     assert re.sub(r"\b[\d.]+ (s|min|h)\b", "TIME", said) == _FIRST_RUN
 
 
 def test_rlvf_why_passes_on_what_is_wrong_with_the_configuration(checkout):
-    (checkout.folder / "wrong.yaml").write_text("training: {group_size: 7}\n")
-    done = why(checkout, "--profile", "mini", "--configfile", "config/mini.yaml", "wrong.yaml")
+    (checkout.folder / "wrong.yaml").write_text(WRONG)
+    done = rlvf(
+        checkout, "why", "--profile", "mini", "--configfile", "config/mini.yaml", "wrong.yaml"
+    )
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("rlvf why: error: ") and "training.group_size: 7 does not" in line
@@ -133,8 +154,9 @@ def test_a_site_file_that_is_wrong_or_missing_is_named(checkout, monkeypatch):
 
 def test_a_grid_grows_by_yaml_alone(checkout):
     (checkout.folder / "more.yaml").write_text(
-        "rewards: {mixes: {mostly-tests: {tests: 0.9, ruff: 0.1}}}\n"
-        "studies: {rlvr: {seeds: [1, 2], rewards: [tests, mostly-tests]}}\n"
+        "studies: {rlvr: {seeds: [1, 2],"
+        " axes: {reward: {mostly-tests: {rewards: {tests: 0.9, ruff: 0.1}}}},"
+        " grid: [{algorithm: [grpo, gspo], reward: [tests, mostly-tests]}]}}\n"
     )
     done = checkout.snakemake("-n", "--cores", "1", "--configfile", "config/mini.yaml", "more.yaml")
     assert planned(done)["train"] == 2 * 2 * 2 * 2
@@ -142,7 +164,7 @@ def test_a_grid_grows_by_yaml_alone(checkout):
 
 
 def test_a_wrong_configuration_stops_before_the_plan_with_one_line(checkout):
-    (checkout.folder / "wrong.yaml").write_text("training: {group_size: 7}\n")
+    (checkout.folder / "wrong.yaml").write_text(WRONG)
     done = checkout.snakemake(
         "-n", "--cores", "1", "--configfile", "config/mini.yaml", "wrong.yaml"
     )
@@ -160,19 +182,20 @@ def test_what_was_used_is_shown_after_a_run_and_after_a_failed_one(checkout):
     done = checkout.snakemake(target, *TASKS)
     assert done.returncode == 0 and "| study_tasks |    1 |" in done.stdout
     (checkout.folder / "missing.yaml").write_text(
-        "benchmarks: {mbpp: {source: missing.jsonl}}\nstudies: {rlvr: {benchmark: mbpp}}\n"
+        "benchmarks: {mbpp: {source: missing.jsonl}}\n"
+        "studies: {rlvr: {tasks: {train: {benchmark: mbpp}}}}\n"
     )
     done = checkout.snakemake("results/mini/rlvr/tasks/train.jsonl", *TASKS, "missing.yaml")
     assert done.returncode == 1 and "| study_tasks |    1 |" in done.stdout
 
 
 def test_a_run_succeeds_even_if_what_was_used_cannot_be_read(checkout):
-    bad = checkout.folder / "results" / "mini" / "benchmarks" / "bad.jsonl"
+    bad = checkout.folder / "results" / "mini" / "usage" / "bad.jsonl"
     bad.parent.mkdir(parents=True)
     bad.write_text("{")
     done = checkout.snakemake("results/mini/rlvr/tasks/test.jsonl", *TASKS)
     assert done.returncode == 0
-    assert "rlvf usage: error: results/mini/benchmarks/bad.jsonl: not a benchmark" in done.stderr
+    assert "rlvf usage: error: results/mini/usage/bad.jsonl: not a record of a job" in done.stderr
 
 
 # ---------------------------------------------------------------- what configures a run
@@ -180,7 +203,7 @@ def test_a_run_succeeds_even_if_what_was_used_cannot_be_read(checkout):
 
 def test_the_command_line_takes_values_as_a_file_does(checkout):
     changes = [
-        'training={"learning_rate": 5e-4, "generations": 7}',
+        'studies={"rlvr": {"training": {"learning_rate": 5e-4, "generations": 7}}}',
         'studies={"rlvr": {"seeds": [1, 2]}}',
         "results=results/elsewhere/",
     ]
@@ -189,7 +212,7 @@ def test_the_command_line_takes_values_as_a_file_does(checkout):
     assert planned(done)["train"] == 2 * 2 * 2 * 3
     assert '"learning_rate": 0.0005' in done.stdout and '"generations": 7' in done.stdout
     assert "--out results/elsewhere/rlvr/" in done.stdout
-    done = why(checkout, *mini)
+    done = rlvf(checkout, "why", *mini)
     assert done.returncode == 0 and not done.stderr
 
 

@@ -76,7 +76,7 @@ def test_every_file_is_the_result_of_a_job_and_has_its_checksum(made, crate):
         for path in results(made).rglob("*")
         if path.is_file() and path.name != ".snakemake_timestamp"
     }
-    products = {path for path in there - BESIDE if path.split("/")[0] not in ("logs", "benchmarks")}
+    products = {path for path in there - BESIDE if path.split("/")[0] not in ("logs", "usage")}
     files = {one["@id"]: one for one in crate.of_type("File")}
     assert files.keys() == products
     for name, entity in files.items():
@@ -106,7 +106,7 @@ def test_a_training_has_its_inputs_code_and_packages(crate, training):
     assert stage["name"] == "train"
     packages = {one["@id"] for one in crate.get(stage, "softwareRequirements")}
     assert f"#trl=={version('trl')}" in packages
-    assert "rlvf/training/grpo.py" in {one["name"] for one in crate.get(stage, "hasPart")}
+    assert "rlvf/recipes/grpo.py" in {one["name"] for one in crate.get(stage, "hasPart")}
     inputs = {one["@id"] for one in crate.get(training, "object")}
     assert {"models/mini-qwen3/", "rlvr/tasks/train.jsonl"} <= inputs
     assert f"--log results/mini/{CELL}/train.jsonl" in training["description"]
@@ -121,10 +121,10 @@ def test_a_training_has_its_time_and_machine(crate, training):
 
 
 def test_what_is_not_made_here_is_an_input_with_its_checksum(made, crate):
-    checksum = file_checksum(made.folder / "paper" / "rlvr.typ")
+    sources = ("paper/rlvr/paper.typ", "paper/rlvf.typ")
     inputs = crate.get(crate.entities["#job/rlvr/paper"], "object")
-    (paper,) = [one for one in inputs if one["@type"] == "CreativeWork"]
-    assert (paper["name"], paper["sha256"]) == ("paper/rlvr.typ", checksum)
+    found = {one["name"]: one["sha256"] for one in inputs if one["@type"] == "CreativeWork"}
+    assert found == {name: file_checksum(made.folder / name) for name in sources}
 
 
 def test_writing_it_again_changes_nothing(copy):
@@ -168,9 +168,9 @@ def create(path):
 @pytest.mark.parametrize(
     ("path", "change", "said"),
     [
-        (f"{CELL}/samples.jsonl", lambda path: path.unlink(), "missing"),
-        (f"{CELL}/adapter", shutil.rmtree, "missing"),
-        (f"{CELL}/adapter/adapter_model.safetensors", flip, "changed: sha256 is"),
+        (f"{CELL}/greedy/samples.jsonl", lambda path: path.unlink(), "missing"),
+        (f"{CELL}/adapters", shutil.rmtree, "missing"),
+        (f"{CELL}/adapters/final/adapter_model.safetensors", flip, "changed: sha256 is"),
         (f"{CELL}/train.jsonl", append, "changed: "),
         ("workflow/Snakefile", append, "changed: "),
         (f"{CELL}/notes.txt", create, "extra: no rule made it"),
@@ -178,7 +178,7 @@ def create(path):
         ("other/file", create, "extra: no rule made it"),
         (f"{CELL}/.checkpoints.lock", create, "left by a job that was killed"),
         (
-            f"{CELL}/.samples.jsonl.abcd_123.partial",
+            f"{CELL}/greedy/.samples.jsonl.abcd_123.partial",
             lambda path: create(path / "samples.jsonl"),
             "left by a job that was killed",
         ),
@@ -186,7 +186,7 @@ def create(path):
 )
 def test_what_is_not_as_in_the_manifest_is_named(copy, path, change, said):
     change(results(copy) / path)
-    done = copy.rlvf("verify", "results/mini")
+    done = copy.rlvf("check", "results/mini")
     assert done.returncode == 1
     named = [line for line in done.stdout.splitlines() if line.startswith("results/mini/")]
     assert named and all(line.startswith(f"results/mini/{path}") for line in named)
@@ -198,7 +198,7 @@ def test_what_is_not_as_in_the_manifest_is_named(copy, path, change, said):
     "path",
     [
         "logs/rlvr/another.log",
-        "benchmarks/rlvr/another.jsonl",
+        "usage/rlvr/another.jsonl",
         f"{CELL}/checkpoints/checkpoint-4/state.pt",
         # Another scale's results.
         "other/logs/rlvr/tables.log",
@@ -207,7 +207,7 @@ def test_what_is_not_as_in_the_manifest_is_named(copy, path, change, said):
 def test_what_belongs_beside_products_is_not_extra(copy, path):
     create(results(copy) / path)
     append(results(copy) / "usage.md")
-    done = copy.rlvf("verify", "results/mini")
+    done = copy.rlvf("check", "results/mini")
     assert done.returncode == 0
     assert done.stdout == "results/mini: all files are as in the manifest\n"
 
@@ -215,34 +215,34 @@ def test_what_belongs_beside_products_is_not_extra(copy, path):
 def test_a_changed_product_is_found_however_often_the_manifest_is_written(copy):
     flip(results(copy) / "rlvr" / "cost" / "cost.csv")
     assert copy.rlvf("manifest", "results/mini").returncode == 0
-    assert copy.rlvf("verify", "results/mini").returncode == 1
+    assert copy.rlvf("check", "results/mini").returncode == 1
 
 
 def test_the_advice_repairs(copy):
     flip(results(copy) / "rlvr" / "cost" / "cost.csv")
-    done = copy.rlvf("verify", "results/mini")
+    done = copy.rlvf("check", "results/mini")
     advice = done.stdout.partition("To make them again: ")[2].partition(",")[0]
     assert shlex.split(advice) == ["rm", "-r", "results/mini/rlvr/cost"]
     subprocess.run(advice, shell=True, cwd=copy.folder, check=True)
     assert copy.plan() == {"study_cost": 1, "study_paper": 1}
     assert copy.run().returncode == 0
-    assert copy.rlvf("verify", "results/mini").returncode == 0
+    assert copy.rlvf("check", "results/mini").returncode == 0
 
 
 def test_the_advice_removes_what_killed_jobs_left(copy):
     create(results(copy) / CELL / ".samples.jsonl.abcd_123.partial" / "samples.jsonl")
-    done = copy.rlvf("verify", "results/mini")
+    done = copy.rlvf("check", "results/mini")
     advice = done.stdout.partition("To remove what killed jobs have left: ")[2]
     subprocess.run(advice, shell=True, cwd=copy.folder, check=True)
-    assert copy.rlvf("verify", "results/mini").returncode == 0
+    assert copy.rlvf("check", "results/mini").returncode == 0
 
 
 def test_results_without_a_manifest_or_with_a_spoiled_one_cannot_be_verified(copy):
     (results(copy) / MANIFEST).write_text("{}")
-    done = copy.rlvf("verify", "results/mini")
+    done = copy.rlvf("check", "results/mini")
     assert done.returncode == 1 and "cannot be read as a manifest" in done.stderr
     (results(copy) / MANIFEST).unlink()
-    done = copy.rlvf("verify", "results/mini")
+    done = copy.rlvf("check", "results/mini")
     assert done.returncode == 1 and "by hand: rlvf manifest results/mini" in done.stderr
 
 
@@ -250,6 +250,6 @@ def test_a_run_that_fails_leaves_a_manifest_of_what_was_made(copy):
     shutil.rmtree(results(copy) / "rlvr" / "cost")
     (results(copy) / "rlvr" / "cost").write_text("")  # a folder cannot take its place
     (results(copy) / MANIFEST).unlink()
-    copy.edit("paper/rlvr.typ", "#set document", "#nothing document")
+    copy.edit("paper/rlvr/paper.typ", "#show: paper", "#nothing: paper")
     assert copy.run().returncode == 1
     assert (results(copy) / MANIFEST).exists()

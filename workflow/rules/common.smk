@@ -1,17 +1,23 @@
-# This file reads and checks the configuration, and defines the paths of products and the functions
-# with which rules find their inputs and parameters.
+# This file reads and checks the configuration, and defines the functions with which rules find their
+# inputs and parameters.
 import gc
 import os
 import re
 import shlex
 import sys
+from glob import glob
 
 from rlvf.checksums import note_of
-from rlvf.config import NO_MODEL, Site, parse_config, read_config
+from rlvf.cells import NO_MODEL
+from rlvf.config import parse_config, read_config
+from rlvf.environments import ENVIRONMENTS
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum
+from rlvf.layout import below
+from rlvf.runs.site import Site
 from rlvf.settings import FetchSettings, parse_settings, to_json
 from rlvf.stamps import stamps
+from rlvf.studies import module_name
 
 # A plan consists of many objects that are never freed. Searching them for garbage again and again
 # would take a sixth of the planning time.
@@ -38,26 +44,11 @@ except RlvfError as error:
 
 CELLS = [cell for study in CONFIG.studies for cell in CONFIG.cells(study)]
 POLICIES = sorted({cell.policy for cell in CELLS})
+EVALUATIONS = sorted({one.name for cell in CELLS for one in CONFIG.evaluations_of(cell)})
+TASK_SETS = sorted({tasks for study in CONFIG.studies.values() for tasks in study.tasks})
 
-RESULTS = CONFIG.results
-# Fetched files are in the cache, which all studies and scales share. The results folder has a note
-# with their checksums, which tells Snakemake that they were fetched.
-FETCHED = f"{RESULTS}/fetched"
-FETCHED_MODEL = f"{FETCHED}/models/{{repo}}/{{revision}}.json"
-FETCHED_DATASET = f"{FETCHED}/datasets/{{repo}}/{{revision}}.json"
-PRETRAINED_MODEL = f"{RESULTS}/models/{{model}}"
-STUDY = f"{RESULTS}/{{study}}"
-TASKS = f"{STUDY}/tasks"
-CELL = f"{STUDY}/{{model}}/{{policy}}/seed{{seed}}"
-DECODED = f"{CELL}/{{decoding}}"
-TABLES = f"{STUDY}/tables"
-CLAIMS = f"{STUDY}/claims"
-FIGURES = f"{STUDY}/figures"
-COST = f"{STUDY}/cost"
-EXPLORER = f"{STUDY}/explorer.html"
-PAPER = f"{STUDY}/paper.pdf"
-LOGS = f"{RESULTS}/logs"
-BENCHMARKS = f"{RESULTS}/benchmarks"
+# Where each product lies, with wildcards.
+PATHS = below(CONFIG.results)
 # Jobs can run in this image. Its name has the checksums of its definition and of the locked
 # versions: if one of them changes, the image is another one, and whatever was made in the former
 # image is made again.
@@ -90,8 +81,9 @@ def noted(folder):
 
 def folder_of(path):
     """Return the folder in the cache that a note describes; return any other path as it is."""
-    if os.path.dirname(path).startswith(f"{FETCHED}/"):
-        return f"{CONFIG.cache}/{os.path.relpath(path, FETCHED).removesuffix('.json')}"
+    notes = f"{CONFIG.results}/fetched/"
+    if os.path.dirname(path).startswith(notes):
+        return f"{CONFIG.cache}/{path.removeprefix(notes).removesuffix('.json')}"
     return path
 
 
@@ -103,46 +95,111 @@ def fetch_settings(kind, wildcards):
 def model_of(wildcards):
     model = CONFIG.models[wildcards.model]
     if model.kind == "hub":
-        return [fetched(FETCHED_MODEL, model)]
-    return noted(PRETRAINED_MODEL.format(model=wildcards.model))
+        return [fetched(PATHS.FETCHED_MODEL, model)]
+    return noted(PATHS.PRETRAINED_MODEL.format(model=wildcards.model))
+
+
+# ---------------------------------------------------------------- tasks
+
+
+def benchmark_of(wildcards):
+    return CONFIG.benchmarks[CONFIG.studies[wildcards.study].tasks[wildcards.tasks].benchmark]
 
 
 def source_of(wildcards):
-    """Return the note of the dataset that a study's tasks are read from, if it is fetched."""
-    benchmark = CONFIG.benchmarks[CONFIG.studies[wildcards.study].benchmark]
+    """Return the note of the dataset that tasks are read from, if it is fetched."""
+    benchmark = benchmark_of(wildcards)
     if benchmark.kind == "mbpp" and benchmark.source is None:
-        return fetched(FETCHED_DATASET, benchmark)
+        return fetched(PATHS.FETCHED_DATASET, benchmark)
     return []
 
 
-def tasks_options(study, role):
-    """Return the options of `rlvf tasks` for a study's training or test tasks."""
-    grid = CONFIG.studies[study]
-    benchmark = CONFIG.benchmarks[grid.benchmark]
-    limit = getattr(grid, f"{role}_limit")
-    options = f"--benchmark {benchmark.kind} --split {getattr(grid, f'{role}_split')}"
-    if limit is not None:
-        options += f" --limit {limit}"
+def tasks_options(wildcards):
+    """Return the options of `rlvf tasks`."""
+    benchmark = benchmark_of(wildcards)
+    chosen = CONFIG.studies[wildcards.study].tasks[wildcards.tasks]
+    options = f"--benchmark {benchmark.kind} --split {chosen.split}"
+    if chosen.limit is not None:
+        options += f" --limit {chosen.limit}"
     return f"{options} --settings {shlex.quote(to_json(benchmark))}"
 
 
-def cell_of(names):
-    """Return the cell that is named by wildcards or by a mapping with these and further keys."""
-    return CONFIG.cell(names["study"], names["model"], names["policy"], int(names["seed"]))
-
-
-def tasks_stamps(study):
-    kind = CONFIG.benchmarks[CONFIG.studies[study].benchmark].kind
+def tasks_stamps(wildcards):
     # This module only refuses tests and changes no task.
     unused = ("rlvf.sandbox.vetting",)
-    return stamps("tasks", kinds=(f"rlvf.benchmarks.{kind}",), unused=unused)
+    kind = f"rlvf.benchmarks.{benchmark_of(wildcards).kind}"
+    return stamps("tasks", kinds=(kind,), unused=unused)
+
+
+# ---------------------------------------------------------------- cells
+
+
+def cell_of(wildcards):
+    return CONFIG.cell(wildcards.study, wildcards.model, wildcards.policy, int(wildcards.seed))
+
+
+def training_of(wildcards):
+    return CONFIG.train_settings(cell_of(wildcards)).training
+
+
+def evaluation_of(wildcards):
+    return CONFIG.evaluation_of(cell_of(wildcards), wildcards.evaluation)
+
+
+def tasks_of(wildcards, tasks):
+    return PATHS.TASKS.format(study=wildcards.study, tasks=tasks)
+
+
+def evaluated_tasks(wildcards):
+    """Return the file of the tasks that an evaluation is on."""
+    return tasks_of(wildcards, evaluation_of(wildcards).tasks)
+
+
+def environment_of(wildcards):
+    """Return the environment of the tasks that an evaluation is on."""
+    study = CONFIG.studies[wildcards.study]
+    return CONFIG.environment_of(study, evaluation_of(wildcards).tasks)
+
+
+def environment_stamps(stage):
+    """Return a function that returns the stamps of a stage that works for any environment."""
+    return lambda wildcards: stamps(stage, environments=(environment_of(wildcards),))
+
+
+def checks_of(wildcards):
+    """Return, by the options of `rlvf measure`, what the checks of an evaluation's answers make."""
+    checks = ENVIRONMENTS[environment_of(wildcards)].CHECKS
+    made = {"executions": (PATHS.EXECUTIONS, "execute"), "ruff": (PATHS.LINT, "lint")}
+    return {option: path for option, (path, check) in made.items() if check in checks}
+
+
+def adapters_of(cell):
+    """Return the folder of a cell's adapters."""
+    return PATHS.ADAPTERS.format(**dict(cell))
+
+
+def start_of(wildcards):
+    """Return the adapters of the cell whose adapter a training starts with, if there is one."""
+    start = CONFIG.studies[wildcards.study].start_of(cell_of(wildcards))
+    return noted(adapters_of(start[0])) if start else []
+
+
+def start_option(wildcards):
+    start = CONFIG.studies[wildcards.study].start_of(cell_of(wildcards))
+    return f"--start {adapters_of(start[0])}/{start[1]}" if start else ""
+
+
+def adapter_option(wildcards):
+    adapter = evaluation_of(wildcards).adapter
+    return f"--adapter {adapters_of(cell_of(wildcards))}/{adapter}" if adapter else ""
 
 
 def training_stamps(wildcards):
-    """Return the stamps of a training: of the code that its rewards use, and of Ruff's version if
-    they use Ruff."""
+    """Return the stamps of a training: of the code of its recipe and of its rewards, and of Ruff's
+    version if they use Ruff."""
     settings = CONFIG.train_settings(cell_of(wildcards))
     kinds = {f"rlvf.rewards.{one.kind}" for one in settings.components.values()}
+    kinds.add(f"rlvf.recipes.{settings.training.recipe}")
     unused = []
     if settings.sandbox is None:
         unused.append("rlvf.sandbox.client")
@@ -156,72 +213,86 @@ def training_stamps(wildcards):
     )
 
 
-def tables_settings(study):
-    hyperparameters = CONFIG.hyperparameters(study)
-    return to_json({"scale": CONFIG.scale, "hyperparameters": hyperparameters})
+# ---------------------------------------------------------------- studies
 
 
-def decoded(names):
-    """Return the completions, executions and Ruff reports of each decoding of a cell."""
-    return {
-        decoding: [
-            f"{DECODED}/{name}.jsonl".format(decoding=decoding, **names)
-            for name in ("completions", "executions", "ruff")
-        ]
-        for decoding in CONFIG.decodings_of(cell_of(names))
-    }
+def cells_settings(wildcards):
+    return to_json(CONFIG.studies[wildcards.study].described(wildcards.study).model_dump())
 
 
-def evaluations_of(study):
-    """Yield, for each decoding of each cell of a study, its name, files and the cell's samples."""
+def environments_of(study):
+    """Return the environments of all evaluations of a study."""
+    block = CONFIG.studies[study]
+    used = {one.tasks for one in block.evaluations.values()}
+    return tuple(sorted({CONFIG.environment_of(block, tasks) for tasks in used}))
+
+
+def study_stamps(stage, wildcards, own=()):
+    """Return the stamps of a stage that reads the samples of a study. `own` are the definitions of
+    the study's own module that it uses."""
+    reader = f"rlvf.studies.{module_name(wildcards.study)}"
+    kinds = tuple(f"{reader}.{name}" for name in own)
+    return stamps(stage, kinds=kinds, environments=environments_of(wildcards.study))
+
+
+# What the page of completions shows of each evaluation.
+EXPLORED = (PATHS.TASKS, PATHS.COMPLETIONS, PATHS.EXECUTIONS, PATHS.LINT, PATHS.SAMPLES)
+
+
+def evaluation_options(files):
+    """Return the options with which `rlvf explorer` is given the files EXPLORED of evaluations."""
+    groups = zip(*[iter(files)] * len(EXPLORED), strict=True)
+    return " ".join(f"--evaluation {' '.join(group)}" for group in groups)
+
+
+def paper_sources(study):
+    """Return the files of which a study's paper is made, but for the claims."""
+    found = sorted(glob(f"paper/{study}/*"))
+    return [path for path in found if os.path.basename(path) != "claims.yaml"]
+
+
+# These files are made by a check, which not every environment has.
+CHECKED = {PATHS.EXECUTIONS: "execute", PATHS.EXECUTION_TIMES: "execute", PATHS.LINT: "lint"}
+
+
+def of_evaluations(study, *paths):
+    """Return these files of every evaluation of every cell of a study, as far as they are made."""
+    block = CONFIG.studies[study]
+    found = []
     for cell in CONFIG.cells(study):
-        names = cell.model_dump()
-        for name, files in decoded(names).items():
-            yield name, *files, f"{CELL}/samples.jsonl".format(**names)
+        for one in CONFIG.evaluations_of(cell):
+            checks = ENVIRONMENTS[CONFIG.environment_of(block, one.tasks)].CHECKS
+            found += [
+                path.format(evaluation=one.name, tasks=one.tasks, **dict(cell))
+                for path in paths
+                if path not in CHECKED or CHECKED[path] in checks
+            ]
+    return found
 
 
-def samples_of(study):
-    """Return the samples of every cell of a study."""
-    return [f"{CELL}/samples.jsonl".format(**cell.model_dump()) for cell in CONFIG.cells(study)]
+def shows_completions(study):
+    """Whether there is a page of a study's completions, which shows programs alone."""
+    return environments_of(study) == ("program",)
+
+
+def of_trainings(study, *paths):
+    """Return these files of every trained cell of a study."""
+    cells = (cell for cell in CONFIG.cells(study) if cell.trained)
+    return [path.format(**dict(cell)) for cell in cells for path in paths]
 
 
 def products_of(study):
     """Return all products of a study that are kept."""
-    folders = (TABLES, CLAIMS, FIGURES, COST)
-    kept = (PAPER, EXPLORER, *folders, *map(note_of, folders))
-    products = expand(kept, study=study) + samples_of(study)
-    for cell in CONFIG.cells(study):
-        names = cell.model_dump()
-        products += [file for files in decoded(names).values() for file in files]
-        products += expand(
-            f"{DECODED}/executions-times.jsonl",
-            decoding=CONFIG.decodings_of(cell),
-            **names,
-        )
-        if cell.trained:
-            made = (
-                "adapter",
-                note_of("adapter"),
-                "train.jsonl",
-                "rollouts.jsonl",
-                "train-times.jsonl",
-            )
-            products += expand(f"{CELL}/{{made}}", made=made, **names)
-    return products
-
-
-def training_logs_of(study):
-    return of_trainings(study, "train.jsonl")
-
-
-def training_times_of(study):
-    return of_trainings(study, "train-times.jsonl")
-
-
-def of_trainings(study, name):
-    """Return the file of this name of each trained cell."""
+    folders = (PATHS.TABLES, PATHS.CLAIMS, PATHS.FIGURES, PATHS.COST)
+    kept = [PATHS.PAPER, PATHS.CELLS, *folders, *map(note_of, folders)]
+    if shows_completions(study):
+        kept.append(PATHS.EXPLORER)
+    evaluated = (PATHS.COMPLETIONS, PATHS.EXECUTIONS, PATHS.EXECUTION_TIMES, PATHS.LINT)
+    trained = (PATHS.ADAPTERS, note_of(PATHS.ADAPTERS), PATHS.TRAINING_LOG, PATHS.ROLLOUTS)
     return [
-        f"{CELL}/{name}".format(**cell.model_dump()) for cell in CONFIG.cells(study) if cell.trained
+        *expand(kept, study=study),
+        *of_evaluations(study, *evaluated, PATHS.SAMPLES),
+        *of_trainings(study, *trained, PATHS.TRAINING_TIMES),
     ]
 
 

@@ -8,9 +8,9 @@ rule build_image:
     output:
         IMAGE,
     log:
-        f"{LOGS}/build_image.log",
+        f"{PATHS.LOGS}/build_image.log",
     benchmark:
-        f"{BENCHMARKS}/build_image.jsonl"
+        f"{PATHS.USAGE}/build_image.jsonl"
     container:
         None
     params:

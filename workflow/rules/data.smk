@@ -7,11 +7,11 @@ localrules:
 
 rule fetch_benchmark:
     output:
-        FETCHED_DATASET,
+        PATHS.FETCHED_DATASET,
     log:
-        f"{LOGS}/datasets/{{repo}}/{{revision}}.log",
+        f"{PATHS.LOGS}/datasets/{{repo}}/{{revision}}.log",
     benchmark:
-        f"{BENCHMARKS}/datasets/{{repo}}/{{revision}}.jsonl"
+        f"{PATHS.USAGE}/datasets/{{repo}}/{{revision}}.jsonl"
     params:
         folder=lambda w, output: folder_of(output[0]),
         settings=lambda w: fetch_settings("mbpp", w),
@@ -24,16 +24,14 @@ rule study_tasks:
     input:
         source=source_of,
     output:
-        f"{TASKS}/{{role}}.jsonl",
+        PATHS.TASKS,
     log:
-        f"{LOGS}/{{study}}/tasks-{{role}}.log",
+        f"{PATHS.LOGS}/{{study}}/tasks-{{tasks}}.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/tasks-{{role}}.jsonl"
-    wildcard_constraints:
-        role="train|test",
+        f"{PATHS.USAGE}/{{study}}/tasks-{{tasks}}.jsonl"
     params:
-        stamps=lambda w: tasks_stamps(w.study),
-        options=lambda w: tasks_options(w.study, w.role),
+        stamps=tasks_stamps,
+        options=tasks_options,
         source=lambda w, input: f"--source {folder_of(input.source)}" if input.source else "",
     shell:
         "rlvf tasks {params.options} {params.source} --out {output} 2> {log}"

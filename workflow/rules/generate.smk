@@ -1,4 +1,5 @@
-# These rules make completions of the test tasks with a policy. Those of controls need no model.
+# These rules make completions of an evaluation's tasks with a policy. Those of controls need no
+# model.
 localrules:
     control,
 
@@ -6,14 +7,14 @@ localrules:
 rule generate:
     input:
         model=model_of,
-        adapter=lambda w: noted(f"{CELL}/adapter") if cell_of(w).trained else [],
-        tasks=f"{TASKS}/test.jsonl",
+        adapters=lambda w: noted(adapters_of(w)) if evaluation_of(w).adapter else [],
+        tasks=evaluated_tasks,
     output:
-        f"{DECODED}/completions.jsonl",
+        PATHS.COMPLETIONS,
     log:
-        f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/generate.log",
+        f"{PATHS.LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{evaluation}}/generate.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/generate.jsonl"
+        f"{PATHS.USAGE}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{evaluation}}/generate.jsonl"
     wildcard_constraints:
         model=one_of(CONFIG.models),
     threads: CONFIG.resources.generate.cpus
@@ -21,26 +22,29 @@ rule generate:
         **SITE.ask(CONFIG.resources.generate),
     params:
         model=lambda w, input: folder_of(input.model[0]),
-        adapter=lambda w, input: f"--adapter {input.adapter[0]}" if input.adapter else "",
-        stamps=stamps("generate"),
-        settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), w.decoding)),
+        adapter=adapter_option,
+        stamps=environment_stamps("generate"),
+        environment=environment_of,
+        settings=lambda w: to_json(CONFIG.generate_settings(cell_of(w), evaluation_of(w))),
     shell:
-        "rlvf generate --model {params.model} {params.adapter}"
+        "rlvf generate --environment {params.environment} --model {params.model} {params.adapter}"
         " --tasks {input.tasks} --settings {params.settings:q} --out {output} 2> {log}"
 
 
 rule control:
     input:
-        tasks=f"{TASKS}/test.jsonl",
+        tasks=evaluated_tasks,
     output:
-        f"{DECODED}/completions.jsonl",
+        PATHS.COMPLETIONS,
     log:
-        f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/control.log",
+        f"{PATHS.LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{evaluation}}/control.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{decoding}}/control.jsonl"
+        f"{PATHS.USAGE}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/{{evaluation}}/control.jsonl"
     wildcard_constraints:
         model=NO_MODEL,
     params:
-        stamps=stamps("control"),
+        stamps=environment_stamps("control"),
+        environment=environment_of,
     shell:
-        "rlvf control --policy {wildcards.policy} --tasks {input.tasks} --out {output} 2> {log}"
+        "rlvf control --environment {params.environment} --policy {wildcards.policy}"
+        " --tasks {input.tasks} --out {output} 2> {log}"

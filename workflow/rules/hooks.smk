@@ -33,14 +33,14 @@ def fetch_what_is_gone(dag):
 
 def report_usage():
     """Compare what jobs used with what they asked for."""
-    times = [file for study in CONFIG.studies for file in training_times_of(study)]
+    times = [file for study in CONFIG.studies for file in of_trainings(study, PATHS.TRAINING_TIMES)]
     times = filter(os.path.exists, times)
-    run_rlvf("usage", "--benchmarks", BENCHMARKS, "--out", RESULTS, "--times", *times)
+    run_rlvf("usage", "--jobs", PATHS.USAGE, "--out", CONFIG.results, "--times", *times)
 
 
 def record_provenance():
     """Bring the manifest up to date."""
-    run_rlvf("manifest", RESULTS)
+    run_rlvf("manifest", CONFIG.results)
 
 
 def run_rlvf(*arguments):
@@ -53,7 +53,8 @@ def run_rlvf(*arguments):
 def announce_products(dag):
     """List the products for readers that this run made or found up to date."""
     planned = {path for job in dag.jobs for path in job.output}
-    to_read = expand((PAPER, TABLES, CLAIMS, FIGURES, EXPLORER), study=CONFIG.studies)
+    kinds = (PATHS.PAPER, PATHS.TABLES, PATHS.CLAIMS, PATHS.FIGURES, PATHS.EXPLORER)
+    to_read = expand(kinds, study=CONFIG.studies)
     there = [path for path in to_read if path in planned and os.path.exists(path)]
     if there:
         print("\nDone. To read:", *there, sep="\n  ")

@@ -5,11 +5,11 @@ localrules:
 
 rule fetch_model:
     output:
-        FETCHED_MODEL,
+        PATHS.FETCHED_MODEL,
     log:
-        f"{LOGS}/models/{{repo}}/{{revision}}.log",
+        f"{PATHS.LOGS}/models/{{repo}}/{{revision}}.log",
     benchmark:
-        f"{BENCHMARKS}/models/{{repo}}/{{revision}}.jsonl"
+        f"{PATHS.USAGE}/models/{{repo}}/{{revision}}.jsonl"
     params:
         folder=lambda w, output: folder_of(output[0]),
         settings=lambda w: fetch_settings("hub", w),
@@ -20,12 +20,12 @@ rule fetch_model:
 
 rule pretrain_model:
     output:
-        folder=directory(PRETRAINED_MODEL),
-        note=note_of(PRETRAINED_MODEL),
+        folder=directory(PATHS.PRETRAINED_MODEL),
+        note=note_of(PATHS.PRETRAINED_MODEL),
     log:
-        f"{LOGS}/models/{{model}}.log",
+        f"{PATHS.LOGS}/models/{{model}}.log",
     benchmark:
-        f"{BENCHMARKS}/models/{{model}}.jsonl"
+        f"{PATHS.USAGE}/models/{{model}}.jsonl"
     wildcard_constraints:
         model=one_of(models_of("mini")),
     threads: CONFIG.resources.train.cpus

@@ -1,21 +1,22 @@
-# This rule makes the adapter of a cell, its training log, a sample of its rollouts and its times.
+# This rule makes the adapters of a cell, its training log, a sample of its rollouts and its times.
 # After an interruption the same command goes on from the checkpoints. These are not an output,
 # because Snakemake removes outputs of failed jobs. The shell ignores the signals that ask a
 # training to stop, so that only rlvf handles them.
 rule train:
     input:
         model=model_of,
-        tasks=f"{TASKS}/train.jsonl",
+        tasks=lambda w: tasks_of(w, training_of(w).tasks),
+        start=start_of,
     output:
-        adapter=directory(f"{CELL}/adapter"),
-        note=note_of(f"{CELL}/adapter"),
-        log=f"{CELL}/train.jsonl",
-        rollouts=f"{CELL}/rollouts.jsonl",
-        times=f"{CELL}/train-times.jsonl",
+        adapters=directory(PATHS.ADAPTERS),
+        note=note_of(PATHS.ADAPTERS),
+        log=PATHS.TRAINING_LOG,
+        rollouts=PATHS.ROLLOUTS,
+        times=PATHS.TRAINING_TIMES,
     log:
-        f"{LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.log",
+        f"{PATHS.LOGS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.log",
     benchmark:
-        f"{BENCHMARKS}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.jsonl"
+        f"{PATHS.USAGE}/{{study}}/{{model}}/{{policy}}/seed{{seed}}/train.jsonl"
     threads: CONFIG.resources.train.cpus
     resources:
         **SITE.ask(CONFIG.resources.train, saves=True),
@@ -23,12 +24,13 @@ rule train:
         checkpoint_every=CONFIG.checkpoint_every,
     params:
         model=lambda w, input: folder_of(input.model[0]),
-        stamps=lambda w: training_stamps(w),
+        start=start_option,
+        stamps=training_stamps,
         settings=lambda w: to_json(CONFIG.train_settings(cell_of(w))),
-        checkpoints=f"{CELL}/checkpoints",
+        checkpoints=PATHS.CHECKPOINTS,
     shell:
-        "trap '' TERM USR1; rlvf train --model {params.model} --tasks {input.tasks}"
+        "trap '' TERM USR1; rlvf train --model {params.model} {params.start} --tasks {input.tasks}"
         " --settings {params.settings:q} --workers {threads}"
         " --checkpoints {params.checkpoints} --checkpoint-every {resources.checkpoint_every}"
         " --log {output.log} --rollouts {output.rollouts} --times {output.times}"
-        " --out {output.adapter} 2> >(tee {log} >&2)"
+        " --out {output.adapters} 2> >(tee {log} >&2)"

@@ -1,59 +1,62 @@
-"""Computes differences between cells: each policy's gain over base, and the effects of rewards and
-algorithms."""
+"""Computes differences between cells: each policy's gain over base, and the effects of a study's
+axes."""
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from rlvf.analysis.labels import is_trained, reward_key, split_policy
 from rlvf.analysis.statistics import Contrast, difference, holm
 from rlvf.analysis.summary import Outcomes
+from rlvf.cells import BASE, Cells
 
 # These measures are compared. Their differences are multiplied by these numbers, so that rates are
 # in percentage points.
 EFFECT_MEASURES = {"pass@1": 100, "tokens": 1, "findings": 1}
 
 
-def gains(outcomes: Outcomes) -> pd.DataFrame:
-    """Return pass@1 of each trained policy minus that of base with the same model and decoding, in
-    percentage points.
+def gains(outcomes: Outcomes, cells: Cells) -> pd.DataFrame:
+    """Return pass@1 of each policy of the grid minus that of base with the same model and
+    evaluation, in percentage points.
 
-    There is a row for each model, policy and decoding (the index), with the columns `gain_points`,
-    `gain_low`, `gain_high`, `gain_p` and `gain_p_adjusted`, which is corrected by Holm's method
-    over the gains of a decoding.
+    There is a row for each model, policy and evaluation (the index), with the columns
+    `gain_points`, `gain_low`, `gain_high`, `gain_p` and `gain_p_adjusted`, which is corrected by
+    Holm's method over the gains of an evaluation.
     """
+    policies = set(cells.of_kind("trained", "untrained"))
     rows = {}
-    for (model, policy, decoding), measures in outcomes.items():
-        base = outcomes.get((model, "base", decoding))
-        if is_trained(policy) and base is not None:
+    for (model, policy, evaluation), measures in outcomes.items():
+        base = outcomes.get((model, BASE, evaluation))
+        if policy in policies and base is not None:
             compared = difference(measures["pass@1"], base["pass@1"])
-            rows[model, policy, decoding] = [*_numbers(compared, 100), compared.p_value()]
+            rows[model, policy, evaluation] = [*_numbers(compared, 100), compared.p_value()]
     frame = pd.DataFrame.from_dict(
         rows, orient="index", columns=["gain_points", "gain_low", "gain_high", "gain_p"]
     )
-    frame.index = pd.MultiIndex.from_tuples(rows, names=["model", "policy", "decoding"])
-    frame["gain_p_adjusted"] = frame.groupby("decoding")["gain_p"].transform(holm)
+    frame.index = pd.MultiIndex.from_tuples(rows, names=["model", "policy", "evaluation"])
+    frame["gain_p_adjusted"] = frame.groupby("evaluation")["gain_p"].transform(holm)
     return frame
 
 
-def effects(outcomes: Outcomes, decoding: str) -> pd.DataFrame:
-    """Return the differences between each two rewards and each two algorithms. Cells that are
-    otherwise equal (the same model, and the same algorithm or reward) are compared, and their
+def effects(outcomes: Outcomes, cells: Cells, evaluation: str) -> pd.DataFrame:
+    """Return the differences between each two levels of each axis. Trained cells that are otherwise
+    equal (the same model, and the same levels of all other axes) are compared, and their
     differences are averaged.
 
-    There is a row for each factor, pair and measure, with `estimate`, `low` and `high` (in
-    percentage points for pass@1), `p`, `p_adjusted` (corrected by Holm's method over all pairs of a
-    measure), `cells` (how many there are of each of the two), `tasks` and `seeds`.
+    There is a row for each factor (the axis), pair and measure, with `estimate`, `low` and `high`
+    (in percentage points for pass@1), `p`, `p_adjusted` (corrected by Holm's method over all pairs
+    of a measure), `cells` (how many there are of each of the two), `tasks` and `seeds`. The last
+    axis comes first.
     """
+    policies = cells.policies
     trained = {
-        (model, *split_policy(policy)): measures
+        (model, *policies[policy].levels.values()): measures
         for (model, policy, of), measures in outcomes.items()
-        if of == decoding and is_trained(policy)
+        if of == evaluation and policies[policy].trained
     }
     rows = []
-    for factor, place, key in (("reward", 2, reward_key), ("algorithm", 1, str)):
-        levels = sorted({cell[place] for cell in trained}, key=key)
+    for place, factor in reversed(list(enumerate(cells.axes, 1))):
+        levels = [level for level in cells.axes[factor] if any(c[place] == level for c in trained)]
         for second, first in combinations(levels, 2):
             pairs = [
                 (measures, trained[other])

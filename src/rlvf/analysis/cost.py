@@ -7,7 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from rlvf.analysis.labels import Scale, cell_key
-from rlvf.analysis.tables import Table, show_number, write_numbers, write_table
+from rlvf.analysis.summary import check_cells
+from rlvf.analysis.table import Table, show_number, write_numbers, write_table
+from rlvf.cells import Cells
 from rlvf.errors import RlvfError
 from rlvf.records import CellId, TrainingStep, TrainingStepTimes
 
@@ -15,6 +17,7 @@ NUMBERS = "cost.json"
 
 
 def write_cost(
+    cells: Cells,
     steps: Sequence[TrainingStep],
     times: Sequence[TrainingStepTimes],
     out_dir: Path,
@@ -27,9 +30,10 @@ def write_cost(
     trained on, without prompts; tokens per second are those per second of generation.
 
     Raises:
-        RlvfError: `steps` and `times` do not belong to the same steps of the same runs.
+        RlvfError: `steps` and `times` do not belong to the same steps of the same runs, or not to
+            these cells.
     """
-    table = _cost(steps, times)
+    table = _cost(cells, steps, times)
     write_table(table, out_dir, scale)
     numbers = {
         "runs": len(table.data),
@@ -63,7 +67,7 @@ _SHOWN = {
 }
 
 
-def _cost(steps: Sequence[TrainingStep], times: Sequence[TrainingStepTimes]) -> Table:
+def _cost(cells: Cells, steps: Sequence[TrainingStep], times: Sequence[TrainingStepTimes]) -> Table:
     counts = _frame(steps, ["generation", "completion_tokens"])
     measured = _frame(times, [*_TIMES, *_MEMORY]).astype(float)
     if not counts.index.sort_values().equals(measured.index.sort_values()):
@@ -71,6 +75,7 @@ def _cost(steps: Sequence[TrainingStep], times: Sequence[TrainingStepTimes]) -> 
             "the training logs and the files of their times are not of the same steps; give "
             "--logs and --times of the same runs"
         )
+    check_cells(counts.reset_index(), cells, "training logs")
     runs = counts.groupby(_RUN)
     data = pd.DataFrame(
         {
@@ -84,8 +89,9 @@ def _cost(steps: Sequence[TrainingStep], times: Sequence[TrainingStepTimes]) -> 
     data["total_seconds"] = data[_TIMES].sum(axis=1)
     data["tokens_per_second"] = data["tokens"] / data["generation_seconds"]
     data = data.join(runs[_MEMORY].max()).reset_index()
+    key = cell_key(cells)
     order = sorted(
-        data.index, key=lambda i: (*cell_key(data["model"][i], data["policy"][i]), data["seed"][i])
+        data.index, key=lambda i: (*key(data["model"][i], data["policy"][i]), data["seed"][i])
     )
     data = data.loc[order]
     shown = pd.DataFrame({title: data[name].map(show) for name, (title, show) in _SHOWN.items()})

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 _TEXT_COLUMNS = {
-    *("Model", "Policy", "Decoding", "Key", "Value", "Origin", "Factor", "Difference", "Measure"),
+    *("Model", "Policy", "Evaluation", "Key", "Value", "Origin", "Factor", "Difference", "Measure"),
     *("Claim", "Expected", "Verdict", "By itself", "The source claims", "Statement", "Evidence"),
 }
 

@@ -1,56 +1,55 @@
-"""Compiles the paper, a PDF, from its Typst source, tables and figures."""
+"""Compiles a study's paper, a PDF, from its Typst source and results."""
 
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import typst
 
-from rlvf.analysis.claims import NUMBERS as CLAIMS
-from rlvf.analysis.cost import NUMBERS as COST
-from rlvf.analysis.figures import FIGURES
-from rlvf.analysis.tables import NUMBERS, TABLES
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer
 
+# The source of a paper, in the study's folder.
+_MAIN = "paper.typ"
 
-def compile_paper(
-    source: Path, tables: Path, figures: Path, cost: Path, claims: Path, out: Path
-) -> None:
-    """Compile `source` to the PDF `out`.
 
-    The source finds the tables' CSV files and numbers.json in `tables/`, the figures' PDF files in
-    `figures/`, cost.json in `cost/` and claims.json in `claims/`, wherever these really are.
-    Only Typst's embedded fonts are used and no date is written, so that equal inputs give an
+def compile_paper(source: Path, common: Path, results: Mapping[str, Path], out: Path) -> None:
+    """Compile the paper in the folder `source` to the PDF `out`.
+
+    It finds the file `common`, which all papers import, and what the folders `results` hold, below
+    their names beside itself: `tables/`, `figures/`, `cost/` and `claims/`, wherever these really
+    are. Only Typst's embedded fonts are used and no date is written, so that equal inputs give an
     identical PDF.
 
     Raises:
         RlvfError: an input is missing, or Typst rejects the source; the message names the problem.
     """
-    inputs = [(Path(source), "paper.typ")]
-    inputs += [(Path(tables) / f"{name}.csv", f"tables/{name}.csv") for name in TABLES]
-    inputs += [(Path(tables) / NUMBERS, f"tables/{NUMBERS}")]
-    inputs += [(Path(figures) / f"{name}.pdf", f"figures/{name}.pdf") for name in FIGURES]
-    inputs += [(Path(cost) / COST, f"cost/{COST}"), (Path(claims) / CLAIMS, f"claims/{CLAIMS}")]
     # Typst reads only files below its root, and the inputs may be in unrelated folders.
-    with tempfile.TemporaryDirectory(prefix="rlvf-paper-") as folder:
-        for path, name in inputs:
-            try:
-                (Path(folder) / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(path, Path(folder) / name)
-            except OSError as error:
-                raise RlvfError(f"{path}: cannot read: {error.strerror}") from error
+    with tempfile.TemporaryDirectory(prefix="rlvf-paper-") as name:
+        folder = Path(name)
         try:
-            pdf = typst.compile(
-                str(Path(folder) / "paper.typ"),
-                root=folder,
-                ignore_system_fonts=True,
-            )
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+            shutil.copyfile(common, folder / common.name)
+            for part, path in results.items():
+                shutil.copytree(path, folder / part)
+        except (OSError, shutil.Error) as error:
+            raise RlvfError(_unreadable(error)) from error
+        try:
+            pdf = typst.compile(str(folder / _MAIN), root=str(folder), ignore_system_fonts=True)
         except typst.TypstError as error:
-            raise RlvfError(f"{source}: {_describe(error)}") from error
+            raise RlvfError(f"{Path(source) / _MAIN}: {_describe(error)}") from error
     with atomic_writer(Path(out)) as file:
         file.buffer.write(pdf)
+
+
+def _unreadable(error: OSError) -> str:
+    """Return which file cannot be read, and why. copytree collects several problems."""
+    if isinstance(error, shutil.Error):
+        path, _, reason = error.args[0][0]
+        return f"{path}: cannot read: {reason}"
+    return f"{error.filename}: cannot read: {error.strerror}"
 
 
 def _describe(error: typst.TypstError) -> str:

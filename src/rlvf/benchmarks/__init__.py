@@ -1,8 +1,9 @@
 """Where tasks come from.
 
 A benchmark is a module here, which the configuration's `kind` names. It has its `Settings`, its
-SPLITS, `load(settings, split) -> list[Task]` and `size(settings, split) -> int`. There is no list
-of benchmarks: adding one is adding its file.
+SPLITS, its ENVIRONMENT, which says what the tasks ask (see rlvf.environments),
+`load(settings, split) -> list[Task]` and `size(settings, split) -> int`. There is no list of
+benchmarks: adding one is adding its file.
 """
 
 from types import ModuleType
@@ -11,7 +12,7 @@ from typing import Annotated, Union
 from pydantic import Field
 
 from rlvf.errors import RlvfError
-from rlvf.records import Task
+from rlvf.records import BaseTask
 from rlvf.settings import kinds
 
 BENCHMARKS = kinds(__name__, __path__)
@@ -21,7 +22,7 @@ Benchmark = Annotated[
 ]
 
 
-def load_tasks(settings: Benchmark, split: str, limit: int | None = None) -> list[Task]:
+def load_tasks(settings: Benchmark, split: str, limit: int | None = None) -> list[BaseTask]:
     """The tasks of one split in the benchmark's order, the first `limit` of them.
 
     Raises:

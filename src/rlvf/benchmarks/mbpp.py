@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from rlvf.checksums import fetch_command, verify_folder
+from rlvf.checksums import check_folder, fetch_command
 from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task, json_lines
 from rlvf.settings import Commit, Repo, Section, UsersPath, fetch_settings
 
+ENVIRONMENT = "program"
 # The publisher's splits, by task_id.
 SPLITS = {
     "prompt": range(1, 11),
@@ -98,7 +99,7 @@ def _parquet_rows(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     # This is imported here, since mbpp.jsonl is read without it.
     from pyarrow import ArrowException, parquet
 
-    verify_folder(folder)
+    check_folder(folder)
     rows = []
     for path in sorted(folder.glob("full/*.parquet")):
         try:

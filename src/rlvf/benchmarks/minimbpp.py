@@ -23,6 +23,7 @@ from rlvf.errors import RlvfError
 from rlvf.records import AssertTest, Task
 from rlvf.settings import Positive, Section, Seed
 
+ENVIRONMENT = "program"
 PRETRAIN, TRAIN, TEST = "pretrain", "train", "test"
 # These splits have tasks; `pretrain` has samples without end instead.
 SPLITS = (TRAIN, TEST)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rlvf.checksums import note_of
+from rlvf.environments import ENVIRONMENTS
 from rlvf.machine import cores
 
 SETTINGS_HELP = "settings as JSON text, or a JSON or YAML file"
@@ -27,8 +28,25 @@ def scale(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", choices=["paper", "mini"], required=True)
 
 
+def cells(parser: argparse.ArgumentParser) -> None:
+    """Add `--cells`, the file that says what the cells of a study are."""
+    parser.add_argument(
+        "--cells", type=Path, required=True, help="cells.json of the study, made by `rlvf cells`"
+    )
+
+
+def environment(parser: argparse.ArgumentParser) -> None:
+    """Add `--environment`, which says what the tasks ask."""
+    parser.add_argument(
+        "--environment",
+        choices=list(ENVIRONMENTS),
+        default="program",
+        help="what the tasks ask, as their benchmark says (default: program)",
+    )
+
+
 def samples(parser: argparse.ArgumentParser) -> None:
-    """Add `--samples`, the files with the samples of all cells of a study."""
+    """Add `--samples`, the files with the samples of all cells and evaluations of a study."""
     parser.add_argument("--samples", type=Path, nargs="+", required=True)
 
 

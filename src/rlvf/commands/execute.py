@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rlvf.commands._inputs import read_answers, vetted_tasks
 from rlvf.commands._options import SETTINGS_HELP, out, positive, workers
-from rlvf.extraction import code_of
+from rlvf.environments.program.extraction import code_of
 from rlvf.progress import Progress
 from rlvf.records import Execution, write_jsonl
 from rlvf.settings import SandboxSettings, parse_settings

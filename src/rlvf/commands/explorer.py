@@ -1,38 +1,50 @@
 """Make the page on which people read a study's completions."""
 
 import argparse
-from pathlib import Path
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from rlvf.commands._options import out, scale
-from rlvf.records import Completion, Execution, LintReport, Sample, read_jsonl, read_tasks
+from rlvf.cells import read_cells
+from rlvf.commands._options import cells, out, scale
+from rlvf.environments.program import Sample
+from rlvf.records import Completion, Execution, LintReport, read_jsonl, read_tasks
+
+if TYPE_CHECKING:
+    from rlvf.analysis.explorer import Evaluated
 
 PACKAGES = ("jinja2", "pygments")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tasks", type=Path, required=True)
+    cells(parser)
     parser.add_argument(
-        "--decoding",
+        "--evaluation",
         nargs=5,
         action="append",
         required=True,
-        metavar=("NAME", "COMPLETIONS", "EXECUTIONS", "RUFF", "SAMPLES"),
-        help="a decoding of a cell, its three files and the cell's samples; once for each",
+        metavar=("TASKS", "COMPLETIONS", "EXECUTIONS", "RUFF", "SAMPLES"),
+        help="the files of an evaluation of a cell; once for each",
     )
     scale(parser)
     out(parser, "explorer.html")
 
 
 def run(options: argparse.Namespace) -> None:
-    from rlvf.analysis.explorer import Decoded, write_explorer
+    from rlvf.analysis.explorer import write_explorer
 
-    decoded = (
-        Decoded(
-            read_jsonl(Path(completions), Completion),
-            read_jsonl(Path(executions), Execution),
-            read_jsonl(Path(ruff), LintReport),
-            [one for one in read_jsonl(Path(samples), Sample) if one.decoding == name],
+    study = read_cells(options.cells)
+    write_explorer(study, _evaluated(options.evaluation), options.scale, options.out)
+
+
+def _evaluated(evaluations: list[list[str]]) -> "Iterator[Evaluated]":
+    from rlvf.analysis.explorer import Evaluated
+
+    tasks = {path: read_tasks(path) for path in dict.fromkeys(one[0] for one in evaluations)}
+    for of_tasks, completions, executions, ruff, samples in evaluations:
+        yield Evaluated(
+            tasks[of_tasks],
+            read_jsonl(completions, Completion),
+            read_jsonl(executions, Execution),
+            read_jsonl(ruff, LintReport),
+            read_jsonl(samples, Sample),
         )
-        for name, completions, executions, ruff, samples in options.decoding
-    )
-    write_explorer(read_tasks(options.tasks), decoded, options.scale, options.out)

@@ -3,23 +3,26 @@
 import argparse
 from pathlib import Path
 
-from rlvf.commands._inputs import read_all
-from rlvf.commands._options import out_folder, samples, scale
+from rlvf.commands._inputs import read_all, read_results
+from rlvf.commands._options import SETTINGS_HELP, cells, out_folder, samples
+from rlvf.config import FiguresSettings
 from rlvf.records import TrainingStep
+from rlvf.settings import parse_settings
 
 PACKAGES = ("pandas", "numpy", "scipy", "statsmodels", "matplotlib")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    cells(parser)
     samples(parser)
     parser.add_argument("--logs", type=Path, nargs="*", default=[], help="training logs")
-    scale(parser)
+    parser.add_argument("--settings", required=True, help=f"scale, analysis: {SETTINGS_HELP}")
     out_folder(parser, "a folder")
 
 
 def run(options: argparse.Namespace) -> None:
     from rlvf.analysis.figures import write_figures
-    from rlvf.analysis.summary import load_samples
 
-    found, steps = load_samples(options.samples), read_all(options.logs, TrainingStep)
-    write_figures(found, steps, options.out, options.scale)
+    settings = parse_settings(options.settings, FiguresSettings)
+    steps = read_all(options.logs, TrainingStep)
+    write_figures(read_results(options, settings, steps=steps), options.out)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rlvf.commands._inputs import read_answers
 from rlvf.commands._options import SETTINGS_HELP, out
-from rlvf.extraction import code_of
+from rlvf.environments.program.extraction import code_of
 from rlvf.records import Completion, read_jsonl, read_tasks, write_jsonl
 from rlvf.settings import LintSettings, parse_settings
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rlvf.benchmarks import BENCHMARKS
 from rlvf.commands._options import SETTINGS_HELP, out, positive
+from rlvf.environments import ENVIRONMENTS
 from rlvf.errors import RlvfError
 from rlvf.records import write_jsonl
 from rlvf.settings import parse_settings
@@ -28,13 +29,16 @@ def run(options: argparse.Namespace) -> None:
     from rlvf.benchmarks import load_tasks
     from rlvf.sandbox.vetting import vet
 
-    kind = BENCHMARKS[options.benchmark].Settings
+    benchmark = BENCHMARKS[options.benchmark]
+    kind = benchmark.Settings
     settings = parse_settings(options.settings, kind) if options.settings else kind()
     if options.source is not None:
         if "source" not in kind.model_fields:
             raise RlvfError(f"--source: {options.benchmark} is not read from a file")
         settings = settings.model_copy(update={"source": str(options.source)})
     tasks = load_tasks(settings, options.split, options.limit)
-    vet(tasks)
+    environment = ENVIRONMENTS[benchmark.ENVIRONMENT]
+    if "execute" in environment.CHECKS:
+        vet(tasks)
     write_jsonl(options.out, tasks)
     print(f"tasks: {len(tasks)} of {options.benchmark}/{options.split}", file=sys.stderr)

@@ -1,9 +1,9 @@
-"""Train a policy with GRPO or GSPO and verification rewards."""
+"""Train a policy with rewards that a program computes."""
 
 import argparse
 from pathlib import Path
 
-from rlvf.checksums import verify_folder
+from rlvf.checksums import check_folder
 from rlvf.commands._inputs import vetted_tasks
 from rlvf.commands._options import SETTINGS_HELP, out_folder, positive, workers
 from rlvf.config import TrainSettings
@@ -18,6 +18,9 @@ PACKAGES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument(
+        "--start", type=Path, help="adapter folder to start with (none: the model as it is)"
+    )
     parser.add_argument("--tasks", type=Path, required=True, help="tasks.jsonl to train on")
     parser.add_argument(
         "--settings",
@@ -47,34 +50,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="generations from one checkpoint to the next (default: 5)",
     )
     workers(parser)
-    out_folder(parser, "the adapter's folder")
+    out_folder(parser, "the folder of all adapters that are kept: final/, 0010/, ...")
 
 
 def run(options: argparse.Namespace) -> None:
     settings = parse_settings(options.settings, TrainSettings)
     tasks = vetted_tasks(options.tasks)
-    verify_folder(options.model)
+    for folder in filter(None, [options.model, options.start]):
+        check_folder(folder)
     environment.settle()
-    from rlvf.verification import Verifier
+    from rlvf.checking import Checker
 
     # The sandbox is started before torch is imported, so that its processes do not descend from one
     # that has loaded torch.
-    with Verifier(settings.sandbox, settings.lint, options.workers) as verifier:
+    with Checker(settings.sandbox, settings.lint, options.workers) as checker:
         from rlvf.runs.slurm import requeue_if_preempted
         from rlvf.training.checkpoints import Checkpoints, StopRequest, run_identity
-        from rlvf.training.grpo import train
+        from rlvf.training.run import Products, train
 
-        files = options.out, options.log, options.rollouts, options.times
+        products = Products(options.out, options.log, options.rollouts, options.times)
+        run = options.model, tasks, settings, checker, products, options.start
         if options.checkpoints is None:
-            train(options.model, tasks, settings, verifier, *files)
+            train(*run)
             return
         with StopRequest.listening() as stop:
-            identity = run_identity(options.model, tasks, settings)
+            identity = run_identity(options.model, tasks, settings, options.start)
             with Checkpoints(
                 options.checkpoints, options.checkpoint_every, identity
             ) as checkpoints:
                 try:
-                    train(options.model, tasks, settings, verifier, *files, checkpoints, stop)
+                    train(*run, checkpoints, stop)
                 except KeyboardInterrupt as error:
                     latest = checkpoints.latest()
                     left = f"goes on from {latest}" if latest else "starts anew: no checkpoint yet"

@@ -9,10 +9,10 @@ from rlvf.records import TrainingStepTimes
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--benchmarks",
+        "--jobs",
         type=Path,
         required=True,
-        help="folder of Snakemake's benchmark files, made with --benchmark-extended",
+        help="folder of Snakemake's records of jobs, made with --benchmark-extended",
     )
     parser.add_argument("--times", type=Path, nargs="*", default=[], help="trainings' times")
     parser.add_argument(
@@ -23,6 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from rlvf.runs.usage import read_jobs, write_usage
 
-    jobs = read_jobs(options.benchmarks)
+    jobs = read_jobs(options.jobs)
     times = read_all(options.times, TrainingStepTimes)
     print(write_usage(jobs, times, options.out), end="")

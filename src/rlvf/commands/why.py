@@ -17,20 +17,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from rlvf.runs.dry_run import dry_run
-    from rlvf.runs.plan import job_key, job_seconds, wall_time
+    from rlvf.runs.plan import job_seconds, wall_time
     from rlvf.runs.why import why
 
-    # These arguments are Snakemake's; a `--` before them is allowed.
-    further = options.further
-    found = dry_run(further[1:] if further[:1] == ["--"] else further)
+    found = dry_run(options.further)
+    config = parse_config(found.config, "the configuration")
     seconds, wall = {}, ""
     if found.jobs:
-        config = parse_config(found.config, "the configuration")
+        planned = {job.id for job in found.planned}
+        jobs = [job for job in found.dag if job.id in planned]
         try:
-            known = job_seconds(config)
-            planned = {job_key(job): job.id for job in found.planned if job_key(job) in known}
-            seconds = {number: known[key] for key, number in planned.items()}
-            wall = wall_time({key: known[key] for key in planned}, config, 1, cores())
+            seconds = job_seconds(jobs, config)
+            wall = wall_time(jobs, seconds, 1, cores())
         except RlvfError as error:
             wall = f"Their time is not known: {error}"
-    print(why(found, seconds, wall))
+    print(why(found, config, seconds, wall))

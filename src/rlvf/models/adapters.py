@@ -5,9 +5,10 @@ without complaint onto another model of the same architecture. The folder has no
 files, so that equal trainings in different places write equal bytes.
 """
 
+import contextlib
 import hashlib
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from peft import LoraConfig, PeftConfig, PeftModel, PeftType, get_peft_model_state_dict
@@ -55,21 +56,46 @@ def _weights_checksum(folder: Path) -> str:
 
 
 def save_adapter(model: PeftModel, base: Base, folder: Path) -> None:
-    """Write the LoRA adapter of a model that was made from `base`."""
-    config = model.peft_config["default"]
-    # This is a set, whose order would differ from run to run.
-    config.target_modules = sorted(config.target_modules)
-    # Otherwise peft would name the model's folder, in the adapter's configuration and on its card.
-    config.base_model_name_or_path, config.revision = base.name, base.revision
-    inner = model.get_base_model()
-    inner.name_or_path = inner.config.name_or_path = base.name
-    # Otherwise peft asks the hub for the base model, to see whether its vocabulary was resized.
-    model.save_pretrained(str(folder), save_embedding_layers=False)
+    """Write the LoRA adapter of a model that was made from `base`. The model is left as it was, so
+    that a training can go on with it."""
+    config, inner = model.peft_config["default"], model.get_base_model()
+    # Peft would name the model's folder, in the adapter's configuration and on its card. And the
+    # modules are a set, whose order would differ from run to run.
+    named = {"base_model_name_or_path": base.name, "revision": base.revision}
+    with (
+        _set(config, **named, target_modules=sorted(config.target_modules)),
+        _set(inner, name_or_path=base.name),
+        _set(inner.config, name_or_path=base.name),
+    ):
+        model.save_pretrained(
+            str(folder),
+            # TRL keeps a copy of an adapter beside it, as the reference of a KL term.
+            selected_adapters=["default"],
+            # Otherwise peft asks the hub for the base model, to see whether its vocabulary was
+            # resized.
+            save_embedding_layers=False,
+        )
     (Path(folder) / _BASE).write_text(base.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def load_adapter(model: PreTrainedModel, model_folder: Path, folder: Path) -> PeftModel:
-    """Return a model, which was loaded from `model_folder`, with the adapter of `folder`.
+@contextlib.contextmanager
+def _set(owner: object, **values: object) -> Iterator[None]:
+    """Set attributes within a context."""
+    before = {name: getattr(owner, name) for name in values}
+    for name, value in values.items():
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(owner, name, value)
+
+
+def load_adapter(
+    model: PreTrainedModel, model_folder: Path, folder: Path, trainable: bool = False
+) -> PeftModel:
+    """Return a model, which was loaded from `model_folder`, with the adapter of `folder`. A
+    `trainable` one can be trained further.
 
     Raises:
         RlvfError: the adapter was trained for another model, its tensors are not exactly those
@@ -91,7 +117,11 @@ def load_adapter(model: PreTrainedModel, model_folder: Path, folder: Path) -> Pe
             config = PeftConfig.from_pretrained(str(folder))
             if config.peft_type != PeftType.LORA or not isinstance(config, LoraConfig):
                 raise RlvfError(f"{folder / _CONFIG}: peft_type is not LORA; {_REMEDY}")
-            loaded = PeftModel.from_pretrained(model, str(folder), config=config)
+            # Where peft saves such a model, it looks there for the base model, and not at the hub.
+            config.base_model_name_or_path, config.revision = str(model_folder), None
+            loaded = PeftModel.from_pretrained(
+                model, str(folder), config=config, is_trainable=trainable
+            )
         # peft silently ignores tensors that no module asks for.
         wanted = get_peft_model_state_dict(loaded, save_embedding_layers=False)
         problem = _differing(found, wanted) or unusual(found) or not_finite(wanted)

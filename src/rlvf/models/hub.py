@@ -25,7 +25,7 @@ from huggingface_hub.hf_api import RepoSibling
 from huggingface_hub.utils import build_hf_headers, filter_repo_objects
 from huggingface_hub.utils.sha import git_hash
 
-from rlvf.checksums import has_checksums, verify_folder, write_checksums
+from rlvf.checksums import check_folder, has_checksums, write_checksums
 from rlvf.errors import RlvfError
 from rlvf.files import file_checksum, resumable_directory
 from rlvf.progress import Progress
@@ -91,7 +91,7 @@ def _is_intact(folder: Path, settings: FetchSettings) -> bool:
             f"{folder}: is there and was not made by `rlvf fetch`; remove it, or name another --out"
         )
     try:
-        return verify_folder(folder) == settings
+        return check_folder(folder) == settings
     except RlvfError:
         return False
 

@@ -4,7 +4,7 @@ Some faults make results wrong although libraries only warn about them, and othe
 libraries only in the middle of a run. Here they are errors before anything is computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -27,8 +27,7 @@ from rlvf.models.weights import (
     unusual,
     weights_files,
 )
-from rlvf.prompts import build_prompt, tokenize_prompt
-from rlvf.records import Task
+from rlvf.prompts import Prompt, tokenize_prompt
 from rlvf.settings import PromptSettings
 
 # Loading takes only a moment, and its progress bars would clutter the logs.
@@ -153,12 +152,12 @@ def _misfit(model: PreTrainedModel, dtypes: dict[str, str], report: dict) -> str
 def tokenize_prompts(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    tasks: Sequence[Task],
+    prompts: Mapping[str, Prompt],
     settings: PromptSettings,
     max_completion_tokens: int,
 ) -> list[list[int]]:
-    """Return the token ids of each task's prompt, and check that the model's context has room for
-    the prompt and a completion.
+    """Return the token ids of each prompt, and check that the model's context has room for it and
+    a completion. `prompts` are by task_id.
 
     Raises:
         RlvfError: the tokenizer cannot write such a prompt; or a prompt leaves too little of the
@@ -171,18 +170,16 @@ def tokenize_prompts(
         )
     remedy = "correct its chat template, or set prompt.chat: false"
     with library_errors_named(where, "the tokenizer cannot write a prompt", remedy):
-        prompts = [
-            tokenize_prompt(tokenizer, build_prompt(task, settings), settings) for task in tasks
-        ]
+        tokenized = [tokenize_prompt(tokenizer, prompt, settings) for prompt in prompts.values()]
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    for task, prompt in zip(tasks, prompts, strict=True):
-        if context is not None and len(prompt) + max_completion_tokens > context:
+    for task_id, tokens in zip(prompts, tokenized, strict=True):
+        if context is not None and len(tokens) + max_completion_tokens > context:
             raise RlvfError(
-                f"task {task.task_id!r}: its prompt of {len(prompt)} tokens and "
+                f"task {task_id!r}: its prompt of {len(tokens)} tokens and "
                 f"max_completion_tokens {max_completion_tokens} are more than the {context} that "
                 f"{where} reads; lower max_completion_tokens or prompt.tests_shown, or leave it out"
             )
-    return prompts
+    return tokenized
 
 
 def _require(folder: Path, name: str) -> None:

@@ -30,10 +30,12 @@ from transformers import (
 )
 
 from rlvf.benchmarks.minimbpp import pretraining_samples
-from rlvf.config import MiniModel, PretrainSettings
+from rlvf.config import PretrainSettings
+from rlvf.environments.program import build_prompt
 from rlvf.files import atomic_directory
+from rlvf.models.catalogue import MiniModel
 from rlvf.progress import Progress
-from rlvf.prompts import build_prompt, tokenize_prompt
+from rlvf.prompts import Prompt, tokenize_prompt
 
 _TOKENIZER_SAMPLES = 4000
 _MAX_POSITIONS = 2048
@@ -131,7 +133,7 @@ class _Corpus(IterableDataset):
         self.settings = settings
         self.tokenizer: PreTrainedTokenizerFast | None = None
 
-    def texts(self) -> Iterator[tuple[str | list[dict[str, str]], str]]:
+    def texts(self) -> Iterator[tuple[Prompt, str]]:
         """Yield pairs of prompt and completion, which are the same each time."""
         model = self.settings.model
         samples = pretraining_samples(
@@ -141,7 +143,7 @@ class _Corpus(IterableDataset):
             random.Random(f"{model.seed}/corpus"),
         )
         for task, completion in samples:
-            yield build_prompt(task, self.settings.prompt), completion
+            yield build_prompt(task, self.settings.model.prompt), completion
 
     def __iter__(self) -> Iterator[dict[str, list[int]]]:
         """Yield samples in batches of similar length, which need less padding, and the batches in a
@@ -156,10 +158,8 @@ class _Corpus(IterableDataset):
             for batch in batches:
                 yield from batch
 
-    def _tokenize(
-        self, prompt: str | list[dict[str, str]], completion: str
-    ) -> dict[str, list[int]]:
-        start = tokenize_prompt(self.tokenizer, prompt, self.settings.prompt)
+    def _tokenize(self, prompt: Prompt, completion: str) -> dict[str, list[int]]:
+        start = tokenize_prompt(self.tokenizer, prompt, self.settings.model.prompt)
         end = self.tokenizer(completion, add_special_tokens=False)["input_ids"]
         end.append(self.tokenizer.eos_token_id)
         return {
@@ -200,7 +200,7 @@ def _train_tokenizer(settings: PretrainSettings, corpus: _Corpus) -> PreTrainedT
     )
 
 
-def _plain(prompt: str | list[dict[str, str]]) -> str:
+def _plain(prompt: Prompt) -> str:
     """Return the words of a prompt, including those of the chat markup."""
     if isinstance(prompt, str):
         return prompt

@@ -1,5 +1,6 @@
 """The static-analysis reward: Ruff's findings, weighted by severity."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
@@ -9,7 +10,7 @@ from rlvf.records import SEVERITIES, Severity
 from rlvf.settings import Positive, RewardComponent
 
 if TYPE_CHECKING:
-    from rlvf.verification import Verified
+    from rlvf.rewards import Rollout
 
 
 class Settings(RewardComponent):
@@ -18,7 +19,7 @@ class Settings(RewardComponent):
     Code that does not parse, or no code, gets 0.
     """
 
-    needs_lint = True
+    needs = frozenset({"lint"})
     kind: Literal["ruff"]
     weights: dict[Severity, float]
     cap: float = Field(gt=0)
@@ -32,18 +33,22 @@ class Settings(RewardComponent):
         return weights
 
 
-def reward(verified: "Verified", settings: Settings) -> float:
-    """In [0, 1]: 1 - min(burden, cap) / cap, where burden is the weighted number of findings.
+def rewards(rollouts: "Sequence[Rollout]", settings: Settings) -> list[float]:
+    """Each in [0, 1]: 1 - min(burden, cap) / cap, where burden is the weighted number of findings.
 
     With `per_lines` = n the burden is per n lines of code, otherwise per completion. With
     weights error 1, warning 0.5, info 0.25 and cap 4, one error and two warnings have a burden
     of 2 and give 0.5. No code, or code that does not parse, gives 0, since an empty file would be
     perfect otherwise.
     """
-    findings = verified.findings
-    if verified.code is None or any(finding.code == INVALID_SYNTAX for finding in findings):
+    return [_reward(rollout, settings) for rollout in rollouts]
+
+
+def _reward(rollout: "Rollout", settings: Settings) -> float:
+    findings = rollout.findings
+    if rollout.answer is None or any(finding.code == INVALID_SYNTAX for finding in findings):
         return 0.0
     burden = sum(settings.weights[finding.severity] for finding in findings)
     if settings.per_lines is not None:
-        burden *= settings.per_lines / count_lines(verified.code)
+        burden *= settings.per_lines / count_lines(rollout.answer)
     return 1.0 - min(burden, settings.cap) / settings.cap

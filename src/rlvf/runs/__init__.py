@@ -7,7 +7,7 @@
   `run` computes the state of the run from these events and from Slurm's answers (`squeue`), and
   `status` shows that state as text.
 - After a run, `usage` tells what jobs used, `place` where a stage ran, and `metadata` what
-  Snakemake has recorded of a product. `manifest` writes the manifest of all products, `verify`
+  Snakemake has recorded of a product. `manifest` writes the manifest of all products, `check`
   checks the files against it, and `archive` packs everything into one file.
 
 What needs Snakemake's own objects is in snakemake_logger_plugin_rlvf, which writes the events and

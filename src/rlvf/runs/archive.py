@@ -19,14 +19,14 @@ from rlvf.config import load_config
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_writer, take_lock
 from rlvf.progress import Progress
+from rlvf.runs.check import check
 from rlvf.runs.manifest import (
     KNOWN,
-    commit,
     jobs_of,
     read_products,
     write_manifest,
 )
-from rlvf.runs.verify import verify
+from rlvf.runs.place import commit
 
 _SNAKEMAKE = Path(".snakemake")
 _UP_TO_DATE = "Nothing to be done"
@@ -54,11 +54,11 @@ def write_archive(configs: Sequence[Path], options: Sequence[str]) -> Path:
     with take_lock(_SNAKEMAKE / "run.lock", "Snakemake is at work in this folder; wait for it"):
         _check_complete(configs, options, results)
         write_manifest(results)
-        problems, _, _ = verify(results)
+        problems, _, _ = check(results)
         if problems:
             raise RlvfError(
                 f"{results}: {len(problems)} files are not as in the manifest, such as "
-                f"{problems[0]}; rlvf verify {results} names all and what to do"
+                f"{problems[0]}; rlvf check {results} names all and what to do"
             )
         name = f"rlvf-{config.scale}-{datetime.now():%Y-%m-%d}"
         path = Path(f"{name}-{version[:8]}.tar.gz" if (version := commit()) else f"{name}.tar.gz")

@@ -5,10 +5,12 @@ import ast
 import itertools
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rlvf import layout
+from rlvf.config import Config
 from rlvf.runs.dry_run import ExplainedJob
 
 CELL = ("study", "model", "policy", "seed")
@@ -50,44 +52,17 @@ def in_order(found: Iterable[Cause]) -> list[Cause]:
     return sorted(found, key=lambda cause: (_KINDS.index(cause.kind), cause.what))
 
 
-# A rule's parameters contain a slice of the configuration. For each part of a rule's slice, this
-# table has the section of the configuration from which the part was taken; the part "" is the
-# slice itself. A part that is not listed is called by its own name. Fields in braces are filled in
-# from the wildcards, from the slice (`slice`) and from the study (`benchmark`).
-_SECTIONS = {
-    "study_tasks": {
-        "benchmark": "studies.{study}.benchmark",
-        "split": "studies.{study}.{role}_split",
-        "limit": "studies.{study}.{role}_limit",
-        "settings": "benchmarks.{benchmark}",
-    },
-    "pretrain_model": {
-        "model": "models.{model}",
-        "benchmark": "benchmarks.{slice[model][benchmark]}",
-    },
-    "train": {
-        "algorithm": "algorithms.{slice[cell][algorithm]}",
-        "components": "rewards.components",
-        "weights": "rewards.mixes.{slice[cell][reward]}",
-        "dtype": "models.{model}.dtype",
-    },
-    "generate": {"decoding": "decodings.{decoding}", "dtype": "models.{model}.dtype"},
-    "execute": {"": "sandbox"},
-    "lint": {"": "lint"},
-    "measure": {"decoding": "decodings"},
-    "study_tables": {"hyperparameters": ""},
-}
 _LONGEST_VALUE = 60
 _ABSENT = object()
 
 
-def causes(explained: ExplainedJob, config: Mapping[str, Any]) -> set[Cause]:
+def causes(explained: ExplainedJob, config: Config) -> set[Cause]:
     """Return why a job would run even if no other job did. The set is empty if the job only
     follows from others."""
     return set(_causes(explained, config))
 
 
-def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Cause]:
+def _causes(explained: ExplainedJob, config: Config) -> Iterator[Cause]:
     if explained.forced:
         yield Cause(FORCED)
     if not explained.recorded and explained.missing:
@@ -114,13 +89,12 @@ def _causes(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Caus
         yield Cause(CONTAINER, _change("container", before, now))
 
 
-def _folder(explained: ExplainedJob, config: Mapping[str, Any]) -> str:
+def _folder(explained: ExplainedJob, config: Config) -> str:
     """Return the path of the job's cell, which is left out of paths because the cell is named
     elsewhere; it is empty if the job does not belong to a cell."""
     if not set(CELL) <= set(explained.job.wildcards):
         return ""
-    study, model, policy, seed = (explained.job.wildcards[name] for name in CELL)
-    return f"{config['results']}/{study}/{model}/{policy}/seed{seed}/"
+    return f"{config.results}/{layout.CELL.format(**explained.job.wildcards)}/"
 
 
 def _relative(path: str) -> str:
@@ -131,7 +105,7 @@ def _relative(path: str) -> str:
 # ---------------------------------------------------------------- parameters
 
 
-def _parameters(explained: ExplainedJob, config: Mapping[str, Any]) -> Iterator[Cause]:
+def _parameters(explained: ExplainedJob, config: Config) -> Iterator[Cause]:
     before = _by_kind(explained.params_before)
     now = _by_kind(explained.params_now)
     if set(before) != set(now) or "other" in now:
@@ -194,19 +168,10 @@ def _stamp(text: str) -> tuple[str, str]:
     return name, missing
 
 
-def _settings(
-    explained: ExplainedJob, before: dict, now: dict, config: Mapping[str, Any]
-) -> Iterator[Cause]:
-    rule, names = explained.job.rule, dict(explained.job.wildcards)
-    if study := config["studies"].get(names.get("study")):
-        names["benchmark"] = study["benchmark"]
-    sections = _SECTIONS.get(rule, {})
+def _settings(explained: ExplainedJob, before: dict, now: dict, config: Config) -> Iterator[Cause]:
     for keys, old, new in _differences(before, now):
-        whole = "" in sections or keys[0] not in sections
-        section, inner = (sections.get("", ""), keys) if whole else (sections[keys[0]], keys[1:])
-        named = section.format(slice={**before, **now}, **names)
-        key = ".".join(filter(None, [named, *inner])) or keys[0]
-        yield Cause(SETTING, _change(key, old, new))
+        if key := config.key_of(explained.job.rule, explained.job.wildcards, keys):
+            yield Cause(SETTING, _change(key, old, new))
 
 
 def _differences(before: Any, now: Any) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rlvf.errors import RlvfError
 from rlvf.records import Record
@@ -46,19 +48,52 @@ class ExplainedJob(Record):
     environment: Environment | None
 
 
+class DagJob(Record):
+    """A job of the workflow, whether it would run or not. `needs` are the jobs that must come
+    before it. It asks for so many `gpus`, `threads` and minutes of `runtime`; `submitted` says
+    whether it is submitted to a cluster if there is one."""
+
+    id: int
+    rule: str
+    wildcards: dict[str, str]
+    needs: list[int]
+    gpus: int
+    threads: int
+    runtime: int | None
+    submitted: bool
+
+
 class DryRun(Record):
-    """The jobs that a run would do, and its configuration. The workflow has `total` jobs. Besides
-    those that would run, there are `unrecorded` ones of which Snakemake has no record of how their
+    """The jobs that a run would do, all jobs of the workflow, and its configuration. Besides the
+    jobs that would run, there are `unrecorded` ones of which Snakemake has no record of how their
     outputs were made."""
 
     config: dict[str, Any]
-    total: int
     unrecorded: int
     jobs: list[ExplainedJob]
+    dag: list[DagJob]
 
     @property
     def planned(self) -> list[PlannedJob]:
         return [explained.job for explained in self.jobs]
+
+
+J = TypeVar("J", PlannedJob, DagJob)
+
+
+def by_stages(jobs: Iterable[J]) -> list[J]:
+    """Sort jobs by rule, in an order in which the rules could be run, and then by wildcards."""
+    found = {job.id: job for job in jobs}
+    depth: dict[int, int] = {}
+    for number in TopologicalSorter({job.id: job.needs for job in found.values()}).static_order():
+        if number in found:
+            depth[number] = 1 + max((depth.get(n, 0) for n in found[number].needs), default=0)
+    stage: dict[str, int] = defaultdict(int)
+    for number, job in found.items():
+        stage[job.rule] = max(stage[job.rule], depth[number])
+    return sorted(
+        found.values(), key=lambda job: (stage[job.rule], job.rule, [*job.wildcards.values()])
+    )
 
 
 def dry_run(arguments: Sequence[str]) -> DryRun:
@@ -69,6 +104,8 @@ def dry_run(arguments: Sequence[str]) -> DryRun:
     """
     with tempfile.TemporaryDirectory(prefix="rlvf-why-") as folder:
         explained = Path(folder, "jobs.json")
+        # A `--` before Snakemake's arguments is allowed.
+        arguments = arguments[1:] if arguments[:1] == ["--"] else arguments
         # With exactly these two kept quiet, Snakemake ends once it has planned.
         options = ["--dry-run", "--quiet", "rules", "progress"]
         options += ["--logger", "rlvf", "--logger-rlvf-explain", str(explained)]

@@ -8,7 +8,7 @@ configuration and the wildcards; its results are the products; its location is t
 workflow's own files are copied beside the products, since a crate must contain what it describes.
 
 A product's checksum is computed once, when the manifest first sees the job that made it. Until the
-job runs again, the checksum is copied from the former manifest. `rlvf verify` therefore finds a
+job runs again, the checksum is copied from the former manifest. `rlvf check` therefore finds a
 product that was changed by hand even if the manifest has been written again since, and writing it
 again is quick.
 """
@@ -16,7 +16,6 @@ again is quick.
 import hashlib
 import json
 import mimetypes
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -28,16 +27,17 @@ from urllib.parse import quote, unquote
 from rlvf.checksums import FileChecksum, files_of
 from rlvf.errors import RlvfError
 from rlvf.files import atomic_directory, atomic_writer
+from rlvf.layout import LOGS, USAGE
 from rlvf.progress import Progress
 from rlvf.runs.metadata import Recorded, recorded, recorded_products
-from rlvf.runs.place import read_place
+from rlvf.runs.place import commit, read_place
 from rlvf.runs.usage import Job, read_job
 
 NAME = "ro-crate-metadata.json"
 # These folders of the results hold the jobs' logs, what the jobs used, and a copy of the workflow.
-LOGS, BENCHMARKS, WORKFLOW = "logs", "benchmarks", "workflow"
+WORKFLOW = "workflow"
 # These files and folders belong to the results folder but are not products.
-KNOWN = (NAME, LOGS, BENCHMARKS, "usage.md", "usage.csv")
+KNOWN = (NAME, LOGS, USAGE, "usage.md", "usage.csv")
 _SNAKEFILE, _RULES = Path("Snakefile"), Path("workflow/rules")
 
 _WFRUN = "https://w3id.org/ro/wfrun"
@@ -240,7 +240,7 @@ class _Crate:
 
     def add_job(self, name: str, products: list[Recorded]) -> None:
         first = products[0]
-        job = self._benchmark(name)
+        job = self._recorded(name)
         start, end = _times(products)
         action = {
             "@id": _identity_of_job(name),
@@ -275,10 +275,10 @@ class _Crate:
         self._add(action)
         self.actions.append(action)
 
-    def _benchmark(self, name: str) -> Job | None:
-        """Return what the job used, from its benchmark file, which is named like its log."""
+    def _recorded(self, name: str) -> Job | None:
+        """Return what the job used, from Snakemake's record of it, which is named like its log."""
         with suppress(RlvfError):
-            return read_job(self.results / BENCHMARKS / f"{name}.jsonl")
+            return read_job(self.results / USAGE / f"{name}.jsonl")
         return None
 
     def _tool(self, product: Recorded) -> Entity:
@@ -490,17 +490,3 @@ def _media_type(path: Path) -> str:
 
 def _short_checksum(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def commit() -> str | None:
-    """Return the checkout's commit, ending in `-dirty` if files differ from it, or None if git does
-    not tell."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    with suppress(OSError):
-        return (
-            subprocess.run(
-                command, capture_output=True, encoding="utf-8", errors="replace"
-            ).stdout.strip()
-            or None
-        )
-    return None

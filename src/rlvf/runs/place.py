@@ -1,9 +1,12 @@
-"""Writes and reads the line that says where a stage ran. It is the last line of the stage's log."""
+"""Writes and reads the line that says where a stage ran, which is the last line of its log, and
+finds out which commit is checked out."""
 
 import platform
 import re
 import socket
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -46,3 +49,17 @@ def read_place(log: Path) -> Place | None:
         return Place.model_validate_json(found[-1]) if found else None
     except (OSError, ValidationError):
         return None
+
+
+def commit() -> str | None:
+    """Return the checkout's commit, ending in `-dirty` if files differ from it, or None if git does
+    not tell."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    with suppress(OSError):
+        return (
+            subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace"
+            ).stdout.strip()
+            or None
+        )
+    return None

@@ -71,7 +71,7 @@ def _section(title: str, lines: list[str]) -> str:
 
 
 def _under_way(run: Run, attempt: Attempt) -> str:
-    """Describe an attempt, as in `train rlvr/...: 12 min on node3, 1 GPU (Slurm job 17, attempt
+    """Describe an attempt, as in `train STUDY/...: 12 min on node3, 1 GPU (Slurm job 17, attempt
     2)`."""
     slurm, notes = attempt.slurm, []
     if attempt.submitted:
@@ -143,7 +143,7 @@ def _to_blame(attempt: Attempt) -> list[int]:
 
 
 def _title(run: Run, attempt: Attempt) -> str:
-    """Name an attempt, as in `train rlvr/mini-qwen3/gspo-tests/seed1`. A group is named by the
+    """Name an attempt, as in `train STUDY/mini-qwen3/gspo-tests/seed1`. A group is named by the
     wildcards that all its jobs share."""
     jobs = sorted(
         (run.jobs[number] for number in _to_blame(attempt)), key=lambda job: (job.depth, job.rule)

@@ -1,6 +1,6 @@
-"""Compares what jobs used with what they asked for, from Snakemake's benchmark files.
+"""Compares what jobs used with what they asked for, from Snakemake's records of them.
 
-A benchmark file (JSON Lines, written with `--benchmark-extended`) has a job's rule, wildcards,
+A record (JSON Lines, written with `--benchmark-extended`) has a job's rule, wildcards,
 params and resources, as they were in the attempt that succeeded, and what that attempt used. A job
 that runs again overwrites its file. Snakemake does not see the GPU; what is known of it comes from
 the trainings' own files of times.
@@ -88,19 +88,19 @@ class Training:
     waiting: float
 
 
-def read_jobs(benchmarks: Path) -> list[Job]:
-    """Return the jobs of a folder of benchmark files, in the order of the paths. Files that do not
+def read_jobs(folder: Path) -> list[Job]:
+    """Return the jobs of a folder of records, in the order of the paths. Files that do not
     name their job, because they were made without `--benchmark-extended`, are left out.
 
     Raises:
         RlvfError: a file is not what Snakemake writes.
     """
-    jobs = [read_job(path) for path in sorted(Path(benchmarks).rglob("*.jsonl"))]
+    jobs = [read_job(path) for path in sorted(Path(folder).rglob("*.jsonl"))]
     return [job for job in jobs if job is not None]
 
 
 def read_job(path: Path) -> Job | None:
-    """Return the job of one benchmark file, or None if it does not name its job; see
+    """Return the job of one record, or None if it does not name its job; see
     `read_jobs`."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
@@ -121,7 +121,7 @@ def read_job(path: Path) -> Job | None:
         raise RlvfError(f"{path}: cannot read: {error.strerror}") from error
     except (ValueError, LookupError, TypeError) as error:
         raise RlvfError(
-            f"{path}: not a benchmark file of Snakemake ({type(error).__name__}: {error}); "
+            f"{path}: not a record of a job by Snakemake ({type(error).__name__}: {error}); "
             "delete it"
         ) from error
 
@@ -142,7 +142,7 @@ def write_usage(jobs: Sequence[Job], times: Iterable[TrainingStepTimes], out: Pa
     """
     if not jobs:
         raise RlvfError(
-            "there is no benchmark file that says what was asked for; run Snakemake with "
+            "there is no record of a job that says what was asked for; run Snakemake with "
             "--benchmark-extended, as the profiles do"
         )
     trainings = _trainings(times)

@@ -5,10 +5,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
 
+from rlvf.config import Config
 from rlvf.runs.causes import CELL, NEVER_MADE, SAID_ALONE, Cause, causes, in_order
-from rlvf.runs.dry_run import DryRun
+from rlvf.runs.dry_run import DryRun, by_stages
 from rlvf.runs.events import PlannedJob
 from rlvf.text import duration
 
@@ -50,17 +50,18 @@ class _Unit:
         )
 
 
-def why(run: DryRun, seconds: Mapping[int, float], wall: str) -> str:
-    """Return the whole text. `seconds` has, by a job's id, how long the job takes, as far as that
-    is known; `wall` says how long all of them take together."""
-    return "\n\n".join(filter(None, [*_entries(run, seconds), _end(run, seconds, wall)]))
+def why(run: DryRun, config: Config, seconds: Mapping[int, float], wall: str) -> str:
+    """Return the whole text. `config` is the run's configuration, `seconds` has, by a job's
+    id, how long the job takes, as far as that is known, and `wall` says how long all of them take
+    together."""
+    return "\n\n".join(filter(None, [*_entries(run, config, seconds), _end(run, seconds, wall)]))
 
 
-def _entries(run: DryRun, seconds: Mapping[int, float]) -> list[str]:
+def _entries(run: DryRun, config: Config, seconds: Mapping[int, float]) -> list[str]:
     by_cause: dict[tuple, list[_Unit]] = defaultdict(list)
     following: dict[tuple, list[_Unit]] = defaultdict(list)
     summaries = []
-    for unit in _units(run):
+    for unit in _units(run, config):
         if not unit.is_cell and any(_is_of_cell(job) for job in unit.after):
             summaries.append(unit)
         elif unit.causes:
@@ -78,20 +79,26 @@ def _entries(run: DryRun, seconds: Mapping[int, float]) -> list[str]:
         after = [job for unit in units for job in unit.after]
         head = f"follows from {_titles(after)}" if after else _UNEXPLAINED
         entries.append([head, *_told(units, seconds)])
-    said = {cause for found in by_cause for cause in found}
+    said = {_key(cause) for found in by_cause for cause in found}
     for unit in summaries:
-        further = _lines(cause for cause in unit.causes if cause not in said)
+        further = _lines(cause for cause in unit.causes if _key(cause) not in said)
         unit.direct = set()
         entries.append([*further, "follows from these cells", *_told([unit], seconds)])
     return ["\n".join(lines) for lines in entries]
 
 
-def _units(run: DryRun) -> list[_Unit]:
+def _key(cause: Cause) -> tuple[str, str]:
+    """Return what two causes have in common that are one for the reader. A key of the configuration
+    may have had a value for cells, from elsewhere, and none for what sums them up."""
+    return cause.kind, cause.what.partition(": ")[0]
+
+
+def _units(run: DryRun, config: Config) -> list[_Unit]:
     """Return the units in an order in which they could be run."""
     jobs = {job.id: job for job in run.planned}
-    own = {one.job.id: causes(one, run.config) for one in run.jobs}
+    own = {one.job.id: causes(one, config) for one in run.jobs}
     units: dict[tuple, _Unit] = {}
-    for job in _by_stages(jobs):
+    for job in by_stages(jobs.values()):
         unit = units.setdefault(_unit_of(job), _Unit(_label(job)))
         unit.jobs.append(job)
         needs = [jobs[need] for need in job.needs]
@@ -100,17 +107,6 @@ def _units(run: DryRun) -> list[_Unit]:
         if own[job.id]:
             unit.direct.add(job.id)
     return list(units.values())
-
-
-def _by_stages(jobs: Mapping[int, PlannedJob]) -> list[PlannedJob]:
-    """Sort jobs by rule, in an order in which the rules could be run, and then by name."""
-    depth: dict[int, int] = {}
-    for number in TopologicalSorter({job.id: job.needs for job in jobs.values()}).static_order():
-        depth[number] = 1 + max((depth[need] for need in jobs[number].needs), default=0)
-    stage: dict[str, int] = defaultdict(int)
-    for number, job in jobs.items():
-        stage[job.rule] = max(stage[job.rule], depth[number])
-    return sorted(jobs.values(), key=lambda job: (stage[job.rule], job.rule, _label(job)))
 
 
 def _is_of_cell(job: PlannedJob) -> bool:
@@ -157,10 +153,12 @@ def _told(units: list[_Unit], seconds: Mapping[int, float]) -> list[str]:
 def _end(run: DryRun, seconds: Mapping[int, float], wall: str) -> str:
     if run.jobs:
         amount = _amount(run.planned, seconds)
-        lines = [f"In all {amount} one after the other; up to date: {run.total - len(run.jobs)}."]
+        lines = [
+            f"In all {amount} one after the other; up to date: {len(run.dag) - len(run.jobs)}."
+        ]
         lines += [wall, _UNKNOWN]
     else:
-        lines = [f"Nothing to be done: the products of all {run.total} jobs are up to date."]
+        lines = [f"Nothing to be done: the products of all {len(run.dag)} jobs are up to date."]
     if run.unrecorded:
         lines.append(
             f"Of {run.unrecorded} jobs .snakemake does not say how their products were made: "

@@ -19,6 +19,7 @@ from rlvf.settings import to_json
 
 _RUN = "run.json"
 _PARTIAL = "partial"
+_KEPT = "kept"
 
 
 class Checkpoints:
@@ -71,6 +72,16 @@ class Checkpoints:
         """The folder in which a checkpoint is made until it is complete."""
         return self._folder / _PARTIAL
 
+    @property
+    def kept(self) -> Path:
+        """The folder of the adapters that the run has kept so far."""
+        return self._folder / _KEPT
+
+    def move_kept(self, folder: Path) -> None:
+        """Move the kept adapters to the folder of the final one."""
+        for adapter in self.kept.glob("[0-9]*"):
+            shutil.move(adapter, folder / adapter.name)
+
     def latest(self) -> Path | None:
         """Return the folder of the checkpoint to go on from, if there is one."""
         return max(self._folder.glob("step-*"), key=_step, default=None)
@@ -94,10 +105,12 @@ def _step(folder: Path) -> int:
     return int(folder.name.partition("-")[2])
 
 
-def run_identity(model: Path, tasks: Sequence[Task], settings: TrainSettings) -> dict[str, str]:
+def run_identity(
+    model: Path, tasks: Sequence[Task], settings: TrainSettings, start: Path | None = None
+) -> dict[str, str]:
     """Return what two runs must have in common for one to go on where the other stopped: the
-    settings, and checksums of the tasks, the model's files and the code that this process has
-    loaded."""
+    settings, and checksums of the tasks, of the files of the model and of the adapter that the run
+    starts with, and of the code that this process has loaded."""
     texts = [task.model_dump_json() for task in tasks]
     code = {
         Path(module.__file__)
@@ -107,9 +120,14 @@ def run_identity(model: Path, tasks: Sequence[Task], settings: TrainSettings) ->
     return {
         "settings": to_json(settings),
         "tasks": hashlib.sha256("\n".join(texts).encode()).hexdigest(),
-        "model": _checksum(path for path in Path(model).rglob("*") if path.is_file()),
+        "model": _checksum(_files(model)),
+        "start": _checksum(_files(start)) if start else "",
         "code": _checksum(code),
     }
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in Path(folder).rglob("*") if path.is_file())
 
 
 def _checksum(paths: Iterator[Path] | set[Path]) -> str:

@@ -5,10 +5,10 @@ from itertools import product
 
 import pytest
 
-from rlvf.analysis.explorer import Decoded, write_explorer
+from rlvf.analysis.explorer import Evaluated, write_explorer
 from rlvf.benchmarks import minimbpp
 from rlvf.benchmarks.minimbpp import load
-from rlvf.extraction import extract_code
+from rlvf.environments.program.extraction import extract_code
 from rlvf.lint import lint, lint_report
 from rlvf.records import Completion
 from rlvf.sandbox import Candidate, Sandbox
@@ -31,10 +31,12 @@ def tasks():
 
 @pytest.fixture(scope="package")
 def evaluate(make_sample):
-    """Makes a Decoded of completions, a text or None for each task; None has no fence to it."""
+    """Makes an Evaluated of completions, a text or None for each task; None has no fence to it."""
     with Sandbox(SandboxSettings(timeout=2.0), 2) as sandbox:
 
-        def evaluate(tasks, texts, policy, model=MODELS[0], seed=1, decoding="greedy", sample_id=0):
+        def evaluate(
+            tasks, texts, policy, model=MODELS[0], seed=1, evaluation="greedy", sample_id=0
+        ):
             completions = [
                 Completion(
                     task_id=task.task_id,
@@ -53,7 +55,8 @@ def evaluate(make_sample):
                     for task, code in zip(tasks, codes, strict=True)
                 )
             )
-            return Decoded(
+            return Evaluated(
+                tasks,
                 completions,
                 executions,
                 [
@@ -70,7 +73,7 @@ def evaluate(make_sample):
                         sample_id=sample_id,
                         model=model,
                         seed=seed,
-                        decoding=decoding,
+                        evaluation=evaluation,
                     )
                     for task in tasks
                 ],
@@ -81,21 +84,21 @@ def evaluate(make_sample):
 
 @pytest.fixture(scope="package")
 def study(tasks, evaluate):
-    """Two models, three policies, two seeds; of base two decodings; and a control."""
-    decoded = [evaluate(tasks, [task.reference for task in tasks], "reference", "none", 0)]
+    """Two models, three policies, two seeds; of base two evaluations; and a control."""
+    evaluated = [evaluate(tasks, [task.reference for task in tasks], "reference", "none", 0)]
     for model, (policy, text), seed in product(MODELS, POLICIES.items(), (1, 2)):
         texts = [text.format(reference=task.reference) for task in tasks]
-        decoded.append(evaluate(tasks, texts, policy, model, seed))
+        evaluated.append(evaluate(tasks, texts, policy, model, seed))
     texts = ["Sorry.\n```python\ndef broken(:\n```"] * len(tasks)
-    decoded.append(evaluate(tasks, texts, "base", MODELS[1], 1, "sampled"))
-    return decoded
+    evaluated.append(evaluate(tasks, texts, "base", MODELS[1], 1, "sampled"))
+    return evaluated
 
 
 @pytest.fixture(scope="package")
-def explorer(tasks, study, tmp_path_factory):
+def explorer(cells, study, tmp_path_factory):
     """The study's page."""
     path = tmp_path_factory.mktemp("explorer") / "explorer.html"
-    write_explorer(tasks, study, "mini", path)
+    write_explorer(cells, study, "mini", path)
     return path
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from rlvf.analysis.explorer import write_explorer
 from rlvf.analysis.explorer.data import collect
+from rlvf.environments.program import Sample
 from rlvf.errors import RlvfError
-from rlvf.records import Sample
 
 # Line breaks of other systems, characters of two units, what is no Python, no code at all.
 ODD = [
@@ -42,16 +42,16 @@ def written(entries):
 
 def test_every_completion_is_there_as_it_was_written(tasks, study, explorer):
     given = {
-        (sample.task_id, sample.model, sample.policy, sample.seed, sample.decoding): completion
+        (sample.task_id, sample.model, sample.policy, sample.seed, sample.evaluation): completion
         for one in study
         for sample, completion in zip(one.samples, one.completions, strict=True)
     }
     found = list(records_of(packed_in(explorer)))
     assert len(found) == len(given) == 4 * 14
     for task, entries in found:
-        model, policy, seed, decoding, _ = entries["slot"]
+        model, policy, seed, evaluation, _ = entries["slot"]
         model = "none" if model == "control" else model
-        completion = given[task["id"], model, policy, seed, decoding]
+        completion = given[task["id"], model, policy, seed, evaluation]
         assert written(entries) == completion.completion
         assert entries["code"] + "\n" == completion.code
 
@@ -66,16 +66,16 @@ def test_verdicts_tests_and_findings_are_there(explorer):
     assert [finding[:3] for finding in base["findings"]] == [["F401", "error", 1]]
 
 
-def test_odd_texts_come_through(tasks, evaluate):
-    data = collect(tasks, [evaluate(tasks, ODD, "base")])
+def test_odd_texts_come_through(tasks, evaluate, cells):
+    data = collect(cells, [evaluate(tasks, ODD, "base")])
     entries = [entries for _, entries in records_of(data)]
     assert [written(one) for one in entries] == ODD
     assert entries[0]["code"] == "def f():\n    return 1"
     assert entries[3]["code"] is None
 
 
-def test_colours_cover_the_code_as_javascript_counts(tasks, evaluate):
-    data = collect(tasks, [evaluate(tasks, ODD, "base")])
+def test_colours_cover_the_code_as_javascript_counts(tasks, evaluate, cells):
+    data = collect(cells, [evaluate(tasks, ODD, "base")])
     for code, marks in zip(data["tables"]["code"], data["marks"], strict=True):
         units = len((code or "").encode("utf-16-le")) // 2
         assert sum(int(length) for length in re.findall(r"\d+", marks)) == units
@@ -99,24 +99,26 @@ def test_what_repeats_stands_once_and_in_the_order_of_the_tables(tasks, explorer
     assert data["columns"]["task"] == sorted(data["columns"]["task"])
 
 
-def test_equal_inputs_in_any_order_make_an_identical_page(tasks, study, explorer, tmp_path):
-    write_explorer(tasks, reversed(study), "mini", tmp_path / "again.html")
+def test_equal_inputs_in_any_order_make_an_identical_page(tasks, study, explorer, tmp_path, cells):
+    write_explorer(cells, reversed(study), "mini", tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == explorer.read_bytes()
 
 
-def test_the_scale_is_written_on_the_page(tasks, study, explorer, tmp_path):
-    write_explorer(tasks, study, "paper", tmp_path / "paper.html")
+def test_the_scale_is_written_on_the_page(tasks, study, explorer, tmp_path, cells):
+    write_explorer(cells, study, "paper", tmp_path / "paper.html")
     assert "not comparable with the paper&#39;s numbers" in explorer.read_text()
     assert "not comparable" not in (tmp_path / "paper.html").read_text()
 
 
-def test_reward_hacks_are_taken_from_samples(tasks, evaluate):
+def test_reward_hacks_are_taken_from_samples(tasks, evaluate, cells):
     class Hacked(Sample):
         hacks: list[str]
 
-    decoded = evaluate(tasks[:1], [tasks[0].reference], "base")
-    decoded.samples[:] = [Hacked(**{**decoded.samples[0].model_dump(), "hacks": ["stub", "exit"]})]
-    assert collect(tasks, [decoded])["tables"]["hacks"] == [("stub", "exit")]
+    evaluated = evaluate(tasks[:1], [tasks[0].reference], "base")
+    evaluated.samples[:] = [
+        Hacked(**{**evaluated.samples[0].model_dump(), "hacks": ["stub", "exit"]})
+    ]
+    assert collect(cells, [evaluated])["tables"]["hacks"] == [("stub", "exit")]
 
 
 @pytest.mark.parametrize(
@@ -124,15 +126,17 @@ def test_reward_hacks_are_taken_from_samples(tasks, evaluate):
     [
         (lambda study, tasks: study.append(study[0]), "is given twice"),
         (lambda study, tasks: tasks.pop(), "is not in the tasks file"),
-        (lambda study, tasks: study.clear(), "must be of one study, are of none"),
+        (lambda study, tasks: study.clear(), "completions: there are none"),
         (lambda study, tasks: study[0].samples.pop(), "the samples the end; run `rlvf measure`"),
         (lambda study, tasks: study[0].executions.reverse(), "executions do not match"),
     ],
 )
-def test_files_that_do_not_belong_together_are_refused(tasks, evaluate, tmp_path, spoil, message):
+def test_files_that_do_not_belong_together_are_refused(
+    tasks, evaluate, tmp_path, spoil, message, cells
+):
     tasks = list(tasks)
     study = [evaluate(tasks, [task.reference for task in tasks], "base")]
     spoil(study, tasks)
     with pytest.raises(RlvfError, match=message):
-        write_explorer(tasks, study, "mini", tmp_path / "page.html")
+        write_explorer(cells, study, "mini", tmp_path / "page.html")
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rlvf.analysis.explorer import Decoded, write_explorer
+from rlvf.analysis.explorer import Evaluated, write_explorer
 
 TASK = "minimbpp/test/2"
 BASE = "mini-qwen3/base/1/greedy/0"
@@ -69,7 +69,7 @@ def test_it_opens_on_all_completions_and_says_which_scale_it_is(explorer, open_p
         ("model", "mini-qwen3", 28),
         ("policy", "base", 20),
         ("seed", "2", 24),
-        ("decoding", "sampled", 4),
+        ("evaluation", "sampled", 4),
         ("verdict", "passed", 36),
         ("error", "SyntaxError", 4),
         ("rule", "F401", 16),
@@ -393,14 +393,14 @@ def NAME(nums): raise __proto__(text)
 
 
 @pytest.fixture(scope="module")
-def hostile(tasks, evaluate, tmp_path_factory):
+def hostile(cells, tasks, evaluate, tmp_path_factory):
     """Hostile as a completion without code, as code, as message, output, error type and task."""
     texts = [f"```python\n{HOSTILE}```", HOSTILE]
     texts += [HOSTILE_CODE.replace("NAME", task.entry_point) for task in tasks[2:]]
     tasks = [task.model_copy(update={"prompt": HOSTILE}) for task in tasks]
     tasks[1] = tasks[1].model_copy(update={"task_id": "<img src=x>/\u202e"})
     path = tmp_path_factory.mktemp("hostile") / "explorer.html"
-    write_explorer(tasks, [evaluate(tasks, texts, "base")], "mini", path)
+    write_explorer(cells, [evaluate(tasks, texts, "base")], "mini", path)
     return path
 
 
@@ -460,7 +460,7 @@ def test_the_browser_would_run_and_fetch_nothing_else(explorer, open_page):
 
 
 @pytest.fixture(scope="module")
-def large(tasks, study, tmp_path_factory):
+def large(cells, tasks, study, tmp_path_factory):
     """A page of 20,000 completions, half of them different, and how long it took to write."""
     random_numbers = random.Random(1)
     many = [
@@ -484,20 +484,21 @@ def large(tasks, study, tmp_path_factory):
         code = completion.code + lines
         return completion.model_copy(update={"code": code, "completion": f"```python\n{code}```"})
 
-    cells = [one for one in study if one.samples[0].seed == 1][:5]
-    decoded = [
-        Decoded(
+    chosen = [one for one in study if one.samples[0].seed == 1][:5]
+    evaluated = [
+        Evaluated(
+            many,
             [vary(one) for one in grown(cell.completions, number)],
             grown(cell.executions, number),
             grown(cell.reports, number),
             grown(cell.samples, number),
         )
-        for cell in cells
+        for cell in chosen
         for number in range(10)
     ]
     path = tmp_path_factory.mktemp("large") / "explorer.html"
     start = time.monotonic()
-    write_explorer(many, decoded, "mini", path)
+    write_explorer(cells, evaluated, "mini", path)
     return path, time.monotonic() - start
 
 

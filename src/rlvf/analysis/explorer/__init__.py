@@ -16,21 +16,21 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from rlvf.analysis.explorer.data import Decoded, collect
+from rlvf.analysis.explorer.data import Evaluated, collect
 from rlvf.analysis.labels import SCALE_NOTES, Scale
+from rlvf.cells import Cells
 from rlvf.files import atomic_writer
-from rlvf.records import Task
 
 _FOLDER = Path(__file__).parent
 
 
-def write_explorer(tasks: list[Task], decoded: Iterable[Decoded], scale: Scale, out: Path) -> None:
-    """Write the page of all these completions, which is the same for any order of `decoded`.
+def write_explorer(cells: Cells, evaluated: Iterable[Evaluated], scale: Scale, out: Path) -> None:
+    """Write the page of all these completions.
 
     Raises:
         RlvfError: see `collect`; or `out` cannot be written.
     """
-    data = collect(tasks, decoded)
+    data = collect(cells, evaluated)
     # There is no time stamp, so that equal inputs give an identical page.
     packed = gzip.compress(json.dumps(data, separators=(",", ":")).encode(), mtime=0)
     style, script = (

@@ -4,7 +4,7 @@ Completions of small models are often equal, and so is what is found out about t
 each distinct value is stored once in a table, and a record, which is one completion, refers to an
 entry of each table by its number. These numbers are stored in a column for each table. Records are
 in the order in which they are listed: by task, then by slot. A slot is what completions of
-different tasks have in common: the model, policy, seed, decoding and number of the sample.
+different tasks have in common: the model, policy, seed, evaluation and number of the sample.
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,13 @@ from pygments.lexers import PythonLexer
 from pygments.token import Token
 
 from rlvf.analysis.labels import cell_key, model_label
-from rlvf.analysis.measures import check_same
+from rlvf.cells import Cells
+from rlvf.environments.program.extraction import code_of
+from rlvf.environments.program.prompts import show_test
+from rlvf.environments.program.samples import Sample
 from rlvf.errors import RlvfError
-from rlvf.extraction import code_of
 from rlvf.progress import Progress
-from rlvf.prompts import show_test
-from rlvf.records import Completion, Execution, LintReport, Sample, Task
+from rlvf.records import Completion, Execution, LintReport, Task, check_same
 
 # Code of more characters is shown without colours, since nobody would read it.
 _MAX_HIGHLIGHTED = 20_000
@@ -43,10 +44,11 @@ _LEXER = PythonLexer()
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """One decoding of one cell. The four lists belong to the same completions, in the same
-    order."""
+class Evaluated:
+    """One evaluation of one cell. `tasks` are those that it is on. The other four lists belong to
+    the same completions, in the same order."""
 
+    tasks: list[Task]
     completions: list[Completion]
     executions: list[Execution]
     reports: list[LintReport]
@@ -57,7 +59,7 @@ class _Slot(NamedTuple):
     model: str
     policy: str
     seed: int
-    decoding: str
+    evaluation: str
     sample_id: int
 
 
@@ -74,15 +76,16 @@ class _Record(NamedTuple):
     hacks: tuple[str, ...]
 
 
-def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
-    """Return the page's data for JSON, which are the same for any order of `decoded`.
+def collect(cells: Cells, evaluated: Iterable[Evaluated]) -> dict[str, Any]:
+    """Return the page's data for JSON.
 
-    They have `tasks`, in their order, `tables`, and `columns` with the same names; a further column
-    `task` has the numbers of the tasks. These are the entries of the tables:
+    They have `tasks`, those of each evaluation in their order, `tables`, and `columns` with the
+    same names; a further column `task` has the numbers of the tasks. These are the entries of the
+    tables:
 
     | table | an entry |
     |---|---|
-    | `slot` | model, policy, seed, decoding, number of the sample; in the order of all tables |
+    | `slot` | model, policy, seed, evaluation, number of the sample; in the order of all tables |
     | `code` | the code without its last line break, or null |
     | `frame` | the completion before and after its code; or all of it where it differs in more |
     | `outcome` | verdict, error type or null, message, standard output |
@@ -96,34 +99,14 @@ def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
 
     Raises:
         RlvfError: there are no completions, files do not belong together, completions belong to
-            several studies or to other tasks, or some are given twice.
+            other cells or to other tasks, or some are given twice.
     """
-    places = {task.task_id: place for place, task in enumerate(tasks)}
-    records: dict[tuple[int, _Slot], _Record] = {}
-    studies = set()
-    for one in decoded:
-        keys = [(item.task_id, item.sample_id) for item in one.completions]
-        check_same(keys, one.executions, "executions", "rlvf execute")
-        check_same(keys, one.reports, "Ruff reports", "rlvf lint")
-        check_same(keys, one.samples, "samples", "rlvf measure")
-        for parts in zip(one.completions, one.executions, one.reports, one.samples, strict=True):
-            sample = parts[-1]
-            studies.add(sample.study)
-            if sample.task_id not in places:
-                raise RlvfError(f"completions: {sample.task_id} is not in the tasks file")
-            record = _record(tasks[places[sample.task_id]], *parts)
-            key = places[sample.task_id], record.slot
-            if key in records:
-                raise RlvfError(
-                    f"completions: {sample.task_id} of {'/'.join(map(str, record.slot))} "
-                    "is given twice; give each decoding of a cell once"
-                )
-            records[key] = record
-    if len(studies) != 1:
-        names = ", ".join(sorted(studies)) or "none"
-        raise RlvfError(f"completions: must be of one study, are of {names}")
-
-    slots = sorted({slot for _, slot in records}, key=_slot_key)
+    tasks, records = _records(cells, evaluated)
+    key = cell_key(cells)
+    slots = sorted(
+        {slot for _, slot in records},
+        key=lambda one: (*key(one.model, one.policy), one.seed, one.evaluation, one.sample_id),
+    )
     rank = {slot: number for number, slot in enumerate(slots)}
     order = sorted(records, key=lambda key: (key[0], rank[key[1]]))
     # Values are numbered in the order of the records, so that similar texts are side by side, which
@@ -135,21 +118,12 @@ def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
         for name, value in records[key]._asdict().items():
             columns[name].append(tables[name].setdefault(value, len(tables[name])))
     codes = tables["code"]
-    shown = [
-        {
-            "id": task.task_id,
-            "prompt": task.prompt,
-            "setup": task.setup,
-            "tests": [show_test(test) for test in task.tests],
-            "reference": codes.setdefault(task.reference.removesuffix("\n"), len(codes)),
-        }
-        for task in tasks
-    ]
+    shown = [_shown(task, codes) for task in tasks]
     listed = {name: list(table) for name, table in tables.items()}
     listed["slot"] = [slot._replace(model=model_label(slot.model)) for slot in slots]
     progress = Progress("highlighting", len(codes))
     return {
-        "study": studies.pop(),
+        "study": cells.study,
         "tasks": shown,
         "tables": listed,
         "marks": [_marks(code or "") for code in progress.count(codes)],
@@ -157,8 +131,58 @@ def collect(tasks: list[Task], decoded: Iterable[Decoded]) -> dict[str, Any]:
     }
 
 
-def _slot_key(slot: _Slot) -> tuple:
-    return *cell_key(slot.model, slot.policy), slot.seed, slot.decoding, slot.sample_id
+def _shown(task: Task, codes: dict[Any, int]) -> dict[str, Any]:
+    """Return what the page shows of a task. Its reference is added to the table of codes."""
+    return {
+        "id": task.task_id,
+        "prompt": task.prompt,
+        "setup": task.setup,
+        "tests": [show_test(test) for test in task.tests],
+        "reference": codes.setdefault(task.reference.removesuffix("\n"), len(codes)),
+    }
+
+
+def _records(
+    cells: Cells, evaluated: Iterable[Evaluated]
+) -> tuple[list[Task], dict[tuple[int, _Slot], _Record]]:
+    """Return the tasks of all evaluations, and the records by the number of the task and slot."""
+    places: dict[str, int] = {}
+    tasks: list[Task] = []
+    records: dict[tuple[int, _Slot], _Record] = {}
+    for one in evaluated:
+        for task in one.tasks:
+            place = places.setdefault(task.task_id, len(tasks))
+            if place == len(tasks):
+                tasks.append(task)
+            elif task != tasks[place]:
+                raise RlvfError(
+                    f"tasks: two different ones are called {task.task_id}; give evaluations of one "
+                    "benchmark"
+                )
+        keys = [(item.task_id, item.sample_id) for item in one.completions]
+        check_same(keys, one.executions, "executions", "rlvf execute")
+        check_same(keys, one.reports, "Ruff reports", "rlvf lint")
+        check_same(keys, one.samples, "samples", "rlvf measure")
+        for parts in zip(one.completions, one.executions, one.reports, one.samples, strict=True):
+            sample = parts[-1]
+            if sample.study != cells.study or sample.policy not in cells.policies:
+                raise RlvfError(
+                    f"completions: {cells.study} has no policy {sample.policy!r} of "
+                    f"{sample.study}; give --cells of the same study"
+                )
+            if sample.task_id not in places:
+                raise RlvfError(f"completions: {sample.task_id} is not in the tasks file")
+            record = _record(tasks[places[sample.task_id]], *parts)
+            key = places[sample.task_id], record.slot
+            if key in records:
+                raise RlvfError(
+                    f"completions: {sample.task_id} of {'/'.join(map(str, record.slot))} "
+                    "is given twice; give each evaluation of a cell once"
+                )
+            records[key] = record
+    if not records:
+        raise RlvfError("completions: there are none")
+    return tasks, records
 
 
 def _record(
@@ -170,7 +194,7 @@ def _record(
         before, found, after = completion.completion.partition(code)
         frame = (before, after) if found else frame
     return _Record(
-        slot=_Slot(sample.model, sample.policy, sample.seed, sample.decoding, sample.sample_id),
+        slot=_Slot(sample.model, sample.policy, sample.seed, sample.evaluation, sample.sample_id),
         code=code,
         frame=frame,
         outcome=(execution.verdict, execution.error_type, execution.message, execution.stdout),

@@ -107,8 +107,8 @@ const mark = (verdict, name = words(verdict)) =>
 const seedName = (seed) => severalSeeds ? ` · seed ${seed}` : "";
 
 function slotName(slot) {
-  const [model, policy, seed, decoding, sample] = tables.slot[slot];
-  return `${model} ${policy}${seedName(seed)} · ${decoding} ${sample}`;
+  const [model, policy, seed, evaluation, sample] = tables.slot[slot];
+  return `${model} ${policy}${seedName(seed)} · ${evaluation} ${sample}`;
 }
 
 // ---------------------------------------------------------------- filters and search
@@ -121,7 +121,7 @@ function makeFacets() {
     facet("model", "Model", "slot", ofSlot(0)),
     facet("policy", "Policy", "slot", ofSlot(1)),
     facet("seed", "Seed", "slot", ofSlot(2)),
-    facet("decoding", "Decoding", "slot", ofSlot(3)),
+    facet("evaluation", "Evaluation", "slot", ofSlot(3)),
     facet("verdict", "Verdict", "outcome", verdictAndError(0), true),
     facet("error", "Error type", "outcome", verdictAndError(1), true),
     facet("hack", "Reward hack", "hacks", tables.hacks.map((hacks) => hacks.length ? hacks : [NONE]), true),
@@ -371,13 +371,13 @@ function moveTask(step) {
   $("detail").scrollTop = 0;
 }
 
-// Returns slots of the same model, decoding and number as `slot`, one for each policy. They have
+// Returns slots of the same model, evaluation and number as `slot`, one for each policy. They have
 // the same seed or, if a policy lacks it, the first seed that it has.
 function policiesBeside(slot) {
-  const [model, , seed, decoding, sample] = tables.slot[slot];
+  const [model, , seed, evaluation, sample] = tables.slot[slot];
   const found = new Map();
   tables.slot.forEach(([m, policy, s, d, n], other) => {
-    if (m === model && d === decoding && n === sample && (!found.has(policy) || s === seed))
+    if (m === model && d === evaluation && n === sample && (!found.has(policy) || s === seed))
       found.set(policy, other);
   });
   return found;
@@ -424,7 +424,7 @@ function drawDetail() {
 function drawOverview() {
   const byModel = new Map();
   let total = 0, passed = 0;
-  tables.slot.forEach(([model, policy, seed, decoding], slot) => {
+  tables.slot.forEach(([model, policy, seed, evaluation], slot) => {
     const record = recordAt.get(view.task * tables.slot.length + slot);
     if (record === undefined) return;
     const [verdict] = tables.outcome[columns.outcome[record]];
@@ -434,9 +434,9 @@ function drawOverview() {
     const lines = byModel.get(model), name = policy + seedName(seed);
     if (!lines.has(name)) lines.set(name, new Map());
     const cells = lines.get(name);
-    if (!cells.has(decoding)) cells.set(decoding, []);
+    if (!cells.has(evaluation)) cells.set(evaluation, []);
     const label = `${slotName(slot)}: ${words(verdict)}`;
-    cells.get(decoding).push(el("button", {
+    cells.get(evaluation).push(el("button", {
       type: "button", className: `mark ${verdict}`, title: label, ariaLabel: label,
       tabIndex: slot === view.active ? 0 : -1, // arrow keys lead to the others
       ariaPressed: String(view.shown.includes(slot)), data: { keep: `slot-${slot}` },
@@ -444,11 +444,11 @@ function drawOverview() {
     }, glyph(verdict)));
   });
   const drawn = [...byModel].map(([model, lines]) => {
-    const decodings = [...new Set([...lines.values()].flatMap((cells) => [...cells.keys()]))];
-    const head = el("tr", {}, el("td"), decodings.map((name) => el("th", { scope: "col" }, name)));
+    const evaluations = [...new Set([...lines.values()].flatMap((cells) => [...cells.keys()]))];
+    const head = el("tr", {}, el("td"), evaluations.map((name) => el("th", { scope: "col" }, name)));
     return el("table", {}, el("caption", {}, model), el("thead", {}, head),
       el("tbody", {}, [...lines].map(([name, cells]) => el("tr", {}, el("th", { scope: "row" }, name),
-        decodings.map((one) => el("td", {}, el("div", { className: "squares" }, cells.get(one) ?? [])))))));
+        evaluations.map((one) => el("td", {}, el("div", { className: "squares" }, cells.get(one) ?? [])))))));
   });
   const details = el("details", { className: "overview", open: overviewOpen },
     el("summary", {}, `${plural(total, "completion")} of this task, ${number(passed)} passed`),
@@ -484,14 +484,14 @@ function moveBetweenSquares(event) {
 }
 
 function drawColumn(slot) {
-  const [model, policy, seed, decoding, sample] = tables.slot[slot];
+  const [model, policy, seed, evaluation, sample] = tables.slot[slot];
   const record = recordAt.get(view.task * tables.slot.length + slot);
   const column = el("article", {
     className: "column", ariaLabel: slotName(slot), data: { slot },
     onclick: () => activate(slot), onfocusin: () => activate(slot),
   });
   const head = el("header", {}, el("h3", {}, `${model} ${policy} `,
-    el("span", { className: "muted" }, `${decoding} ${sample}${seedName(seed)}`)));
+    el("span", { className: "muted" }, `${evaluation} ${sample}${seedName(seed)}`)));
   if (view.shown.length > 1)
     head.append(el("button", {
       type: "button", className: "close", ariaLabel: `Close ${slotName(slot)}`, title: "close (key: x)",

@@ -28,9 +28,9 @@ from rlvf.analysis.figures.style import (
     model_panels,
     nothing,
 )
-from rlvf.analysis.labels import is_trained, policy_key, split_policy, words
-from rlvf.analysis.summary import commonest, main_decoding, members
-from rlvf.config import CONTROLS, NO_MODEL
+from rlvf.analysis.labels import words
+from rlvf.analysis.summary import commonest, main_evaluation, members
+from rlvf.cells import BASE, NO_MODEL, Cells
 from rlvf.records import SEVERITIES
 
 # A part of a stacked bar has a colour, a hatch and the hatch's colour. Parts without a hatch differ
@@ -59,40 +59,43 @@ _RUNTIME_PARTS: tuple[_Part, ...] = (
 )
 _OTHER_RUNTIME_PART: _Part = ("#D9EEFB", "", "white")
 
+_CONTROL_MARKERS = "Dph8"
 _RULES_SHOWN = 12
 # The dot for the largest change of a rule has this diameter, in points.
 _LARGEST_DOT = 10.0
 
 
 def pass_at_1(cells: pd.DataFrame, look: Look) -> Figure:
-    """Draw a bar for each trained policy, grouped by reward, and a line for base."""
+    """Draw a bar for each trained policy, grouped by the level that decides on its colour, and a
+    line for base."""
     models = [model for model in cells["model"].unique() if model != NO_MODEL]
     if not models:
         return nothing("only controls were evaluated")
     figure, axes = model_panels(models, PANEL_HEIGHT + 0.3)
-    width = min(0.4, 0.8 / max(len(look.algorithms), 1))
+    width = min(0.4, 0.8 / max(len(look.lines), 1))
     base_line = {"color": BLACK, "linestyle": "--", "linewidth": 0.9}
     for ax, model in zip(axes, models, strict=True):
         rows = cells[cells["model"] == model].set_index("policy")
-        for i, algorithm in enumerate(look.algorithms):
-            for j, reward in enumerate(look.rewards):
-                if (policy := f"{algorithm}-{reward}") not in rows.index:
-                    continue
-                x = j + (i - (len(look.algorithms) - 1) / 2) * width
-                value = rows.at[policy, "pass@1"]
-                ax.bar(x, value, width * 0.92, **look.bar(algorithm, reward))
-                error = _error(rows.loc[policy], "pass@1")
-                ax.errorbar(x, value, error, fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5)
-        if "base" in rows.index:
-            ax.axhline(rows.at["base", "pass@1"], **base_line)
-        ax.set_xticks(range(len(look.rewards)), look.rewards)
-        ax.set_xlim(-0.6, max(len(look.rewards), 1) - 0.4)
+        for policy in look.cells.of_kind("trained"):
+            if policy not in rows.index:
+                continue
+            colour, line = look.levels(policy)
+            place = look.lines.index(line) - (len(look.lines) - 1) / 2
+            x = look.colours.index(colour) + place * width
+            value = rows.at[policy, "pass@1"]
+            ax.bar(x, value, width * 0.92, **look.bar(line, colour))
+            error = _error(rows.loc[policy], "pass@1")
+            ax.errorbar(x, value, error, fmt="none", ecolor=BLACK, elinewidth=0.8, capsize=1.5)
+        if BASE in rows.index:
+            ax.axhline(rows.at[BASE, "pass@1"], **base_line)
+        ax.set_xticks(range(len(look.colours)), look.colours)
+        ax.set_xlim(-0.6, max(len(look.colours), 1) - 0.4)
         ax.grid(False, axis="x")
         _share_axis(ax)
-        ax.set_xlabel("Reward")
-    axes[0].set_ylabel(f"pass@1, {main_decoding(cells)}")
-    handles = [Patch(label=name.upper(), **look.bar(name)) for name in look.algorithms]
-    legend(figure, [*handles, Line2D([], [], label="base", **base_line)])
+        ax.set_xlabel(look.colour_axis.capitalize())
+    axes[0].set_ylabel(f"pass@1, {main_evaluation(cells)}")
+    handles = [Patch(label=level.upper(), **look.bar(level)) for level in look.lines]
+    legend(figure, [*handles, Line2D([], [], label=BASE, **base_line)])
     return figure
 
 
@@ -112,26 +115,30 @@ def tradeoff(cells: pd.DataFrame, look: Look) -> Figure:
         ax.set_xlabel("Ruff findings per completion")
         ax.set_xlim(left=0)
         _share_axis(ax)
-    axes[0].set_ylabel(f"pass@1, {main_decoding(cells)}")
-    others = [name for name in (*CONTROLS, "base") if name in set(cells["policy"])]
+    axes[0].set_ylabel(f"pass@1, {main_evaluation(cells)}")
+    found = set(cells["policy"])
+    others = [name for name in look.cells.of_kind("control", "base", "untrained") if name in found]
     handles = [Line2D([], [], label=name, **_point(name, look)) for name in others]
-    for name in look.rewards:
-        handles.append(Line2D([], [], label=f"reward: {name}", **look.reward(name), linestyle=""))
-    for name in look.algorithms:
-        style = look.algorithm(name) | {"linestyle": "", "marker": "o", "color": DARK}
-        handles.append(Line2D([], [], label=name.upper(), **style))
+    for level in look.colours:
+        style = look.colour(level) | {"linestyle": ""}
+        handles.append(Line2D([], [], label=f"{look.colour_axis}: {level}", **style))
+    for level in look.lines:
+        style = look.line(level) | {"linestyle": "", "marker": "o", "color": DARK}
+        handles.append(Line2D([], [], label=level.upper(), **style))
     legend(figure, handles)
     return figure
 
 
 def _point(policy: str, look: Look) -> dict[str, Any]:
-    algorithm, reward = split_policy(policy)
-    if policy in CONTROLS:
-        marker = "Dp"[CONTROLS.index(policy)]
-        return {"color": GREY, "marker": marker, "markersize": 7.5, "mfc": "none", "linestyle": ""}
-    if algorithm is None:
-        return {"color": BLACK, "marker": "*", "markersize": 8, "linestyle": ""}
-    return look.reward(reward) | look.algorithm(algorithm) | {"linestyle": "", "markersize": 5.5}
+    kind = look.cells.policies[policy].kind
+    if kind == "trained":
+        return look.policy(policy) | {"linestyle": "", "markersize": 5.5}
+    if kind == "control":
+        place = list(look.cells.of_kind("control")).index(policy)
+        style = {"color": GREY, "marker": _CONTROL_MARKERS[place % len(_CONTROL_MARKERS)]}
+        return style | {"markersize": 7.5, "mfc": "none", "linestyle": ""}
+    marker = "*" if kind == "base" else "x"
+    return {"color": BLACK, "marker": marker, "markersize": 8, "linestyle": ""}
 
 
 def _share_axis(ax: Axes) -> None:
@@ -151,7 +158,7 @@ def _error(row: pd.Series | dict[Hashable, Any], metric: str) -> list[list[float
 # ---------------------------------------------------------------- profiles
 
 
-def errors(cells: pd.DataFrame) -> Figure:
+def errors(cells: pd.DataFrame, study: Cells) -> Figure:
     """Draw the shares of completions by verdict, with runtime errors divided by type."""
     shares = {name: cells[f"outcome.{name}"] for name in members(cells, "outcome")}
     shares = {name: share for name, share in shares.items() if (share > 0).any()}
@@ -164,23 +171,26 @@ def errors(cells: pd.DataFrame) -> Figure:
     if rest := types[len(_RUNTIME_PARTS) :]:
         others = pd.DataFrame({name: shares[name] for name in rest}).sum(axis=1)
         parts["other runtime error"] = (others, _OTHER_RUNTIME_PART)
-    figure = _stacked(cells, parts, f"Share of completions, {main_decoding(cells)}")
+    figure = _stacked(cells, study, parts, f"Share of completions, {main_evaluation(cells)}")
     for ax in figure.axes:
         ax.set_xlim(0, 1)
         ax.xaxis.set_major_formatter(PercentFormatter(1.0))
     return figure
 
 
-def severity(cells: pd.DataFrame) -> Figure:
+def severity(cells: pd.DataFrame, study: Cells) -> Figure:
     """Draw Ruff findings per completion by severity."""
     parts = {name: (cells[f"findings.{name}"], _SEVERITY_PARTS[name]) for name in SEVERITIES}
-    return _stacked(cells, parts, f"Ruff findings per completion, {main_decoding(cells)}")
+    return _stacked(cells, study, parts, f"Ruff findings per completion, {main_evaluation(cells)}")
 
 
-def _stacked(cells: pd.DataFrame, parts: dict[str, tuple[pd.Series, _Part]], label: str) -> Figure:
+def _stacked(
+    cells: pd.DataFrame, study: Cells, parts: dict[str, tuple[pd.Series, _Part]], label: str
+) -> Figure:
     """Draw a stacked horizontal bar for each policy."""
     models = [model for model in cells["model"].unique() if model != NO_MODEL] or [NO_MODEL]
-    policies = sorted(cells["policy"].unique(), key=policy_key, reverse=True)
+    found = set(cells["policy"])
+    policies = [policy for policy in reversed(study.policies) if policy in found]
     handles = [
         Patch(facecolor=colour, hatch=hatch, edgecolor=lines, linewidth=0, label=_part_label(name))
         for name, (_, (colour, hatch, lines)) in parts.items()
@@ -213,15 +223,17 @@ def _part_label(name: str) -> str:
 # ---------------------------------------------------------------- rules
 
 
-def rules(cells: pd.DataFrame) -> Figure:
+def rules(cells: pd.DataFrame, study: Cells) -> Figure:
     """Draw the commonest Ruff rules, with the findings of base and a dot for the change that each
     trained policy made. The dot's area shows how large the change is, its filling the direction."""
-    with_base = cells[cells["policy"] == "base"].set_index("model")
-    trained = cells[cells["policy"].map(is_trained) & cells["model"].isin(with_base.index)]
+    with_base = cells[cells["policy"] == BASE].set_index("model")
+    of_grid = cells["policy"].isin(set(study.of_kind("trained")))
+    trained = cells[of_grid & cells["model"].isin(with_base.index)]
     codes = commonest(cells, "rule", _RULES_SHOWN)
     if trained.empty or not codes:
         return nothing("no trained policy beside its base, or no findings")
-    policies = sorted(trained["policy"].unique(), key=policy_key)
+    found = set(trained["policy"])
+    policies = [policy for policy in study.policies if policy in found]
     changes = {
         code: trained[f"rule.{code}"] - trained["model"].map(with_base[f"rule.{code}"])
         for code in codes
@@ -239,12 +251,12 @@ def rules(cells: pd.DataFrame) -> Figure:
             for row in rows.itertuples():
                 change = changes[code][row.Index]
                 ax.plot(1 + policies.index(row.policy), y, **_dot(change, largest))
-        ax.set_xticks(range(len(policies) + 1), ["base", *policies], **slanted)
+        ax.set_xticks(range(len(policies) + 1), [BASE, *policies], **slanted)
         ax.set_yticks(range(len(codes)), codes)
         ax.set_xlim(-0.7, len(policies) + 0.6)
         ax.set_ylim(len(codes) - 0.4, -0.6)
         ax.set_xlabel(
-            f"Findings per completion, {main_decoding(cells)}:\nbase, and change against it"
+            f"Findings per completion, {main_evaluation(cells)}:\nbase, and change against it"
         )
     axes[0].set_ylabel("Ruff rule")
     legend(

@@ -1,9 +1,10 @@
 """Defines how figures look.
 
-A reward has the same colour and marker in every figure, and an algorithm the same line style,
-filling and hatch. The colours are those of Okabe and Ito (2008), which colour-blind readers can
-tell apart. Markers, hatches or places repeat what colours tell, for prints in grey. Figures have
-the size at which the paper shows them, so that none of their texts is smaller than 6.5 points.
+A level of one axis has the same colour and marker in every figure, and a level of another the same
+line style, filling and hatch. The colours are those of Okabe and Ito (2008), which colour-blind
+readers can tell apart. Markers, hatches or places repeat what colours tell, for prints in grey.
+Figures have the size at which the paper shows them, so that none of their texts is smaller than 6.5
+points.
 """
 
 import io
@@ -24,6 +25,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from rlvf.analysis.labels import SCALE_NOTES, Scale, model_label
+from rlvf.cells import Cells
 from rlvf.files import atomic_writer
 
 # These are 85 % of the width of an A4 page's text, and the width of a column, in inches.
@@ -73,35 +75,46 @@ def styled() -> AbstractContextManager:
 
 
 class Look:
-    """The look of each reward and algorithm of a study, as arguments of matplotlib."""
+    """The look of a study's trained policies, as arguments of matplotlib: the level of one axis
+    decides on colour and marker, that of another on line style, filling and hatch."""
 
-    def __init__(self, algorithms: list[str], rewards: list[str]) -> None:
-        self.algorithms, self.rewards = algorithms, rewards
+    def __init__(self, cells: Cells, colour: str, line: str) -> None:
+        self.cells, self.colour_axis, self.line_axis = cells, colour, line
+        self.colours, self.lines = cells.axes.get(colour, []), cells.axes.get(line, [])
 
-    def reward(self, name: str) -> dict[str, Any]:
-        """Return the look of a reward's lines and points."""
-        place = self._place(self.rewards, name)
-        return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+    def levels(self, policy: str) -> tuple[str, str]:
+        """Return the levels of a trained policy that decide on colour and line."""
+        levels = self.cells.policies[policy].levels
+        return levels[self.colour_axis], levels[self.line_axis]
 
-    def algorithm(self, name: str) -> dict[str, Any]:
-        """Return the look of an algorithm's lines and points."""
-        place = self._place(self.algorithms, name)
+    def policy(self, policy: str) -> dict[str, Any]:
+        """Return the look of a trained policy's lines and points."""
+        colour, line = self.levels(policy)
+        return self.colour(colour) | self.line(line)
+
+    def colour(self, level: str) -> dict[str, Any]:
+        """Return what lines and points have in common whose policies have this level."""
+        return colour_at(self.colours.index(level))
+
+    def line(self, level: str) -> dict[str, Any]:
+        """Return what lines and points have in common whose policies have this level."""
+        place = self.lines.index(level)
         return {
             "linestyle": _LINE_STYLES[place % len(_LINE_STYLES)],
             "fillstyle": _FILLINGS[place % len(_FILLINGS)],
             "markerfacecoloralt": "white",
         }
 
-    def bar(self, algorithm: str, reward: str | None = None) -> dict[str, Any]:
-        """Return the look of a bar, which is grey if it is not for a particular reward."""
-        colour = GREY if reward is None else self.reward(reward)["color"]
-        hatch = _HATCHES[self._place(self.algorithms, algorithm) % len(_HATCHES)]
-        return {"facecolor": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
+    def bar(self, line: str, colour: str | None = None) -> dict[str, Any]:
+        """Return the look of a bar, which is grey if it is not for a particular colour's level."""
+        face = GREY if colour is None else self.colour(colour)["color"]
+        hatch = _HATCHES[self.lines.index(line) % len(_HATCHES)]
+        return {"facecolor": face, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
 
-    @staticmethod
-    def _place(names: list[str], name: str) -> int:
-        # A policy that was trained but is not evaluated yet gets the next free look.
-        return names.index(name) if name in names else len(names)
+
+def colour_at(place: int) -> dict[str, Any]:
+    """Return the colour and the marker that come at this place of a list."""
+    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
 
 
 # ---------------------------------------------------------------- parts of figures

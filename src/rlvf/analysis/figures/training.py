@@ -18,12 +18,12 @@ from rlvf.analysis.figures.style import (
     DARK,
     PANEL_HEIGHT,
     Look,
+    colour_at,
     legend,
     model_panels,
     nothing,
     panels_width,
 )
-from rlvf.analysis.labels import policy_key, reward_key, split_policy
 from rlvf.records import TrainingStep
 
 # A running mean is taken over this share of a run.
@@ -57,10 +57,11 @@ def per_generation(steps: Sequence[TrainingStep]) -> pd.DataFrame:
 
 
 def learning_curves(log: pd.DataFrame, look: Look) -> Figure:
-    """Draw the mean reward by component, with a row for each model and a column for each reward."""
+    """Draw the mean reward by component, with a row for each model and a column for each level of
+    the axis that decides on colours, which is that of the rewards."""
     if log.empty:
         return nothing("no training logs")
-    models, rewards = sorted(log["model"].unique()), _rewards(log)
+    models, rewards = sorted(log["model"].unique()), _levels(log, look, 0)
     figure, axes = plt.subplots(
         len(models),
         len(rewards),
@@ -69,42 +70,40 @@ def learning_curves(log: pd.DataFrame, look: Look) -> Figure:
         sharey="row",
         squeeze=False,
     )
-    components = sorted(
-        (name.removeprefix("rewards.") for name in log if name.startswith("rewards.")),
-        key=reward_key,
-    )
     # A component looks like the reward that consists of it alone.
-    names = sorted({*components, *look.rewards}, key=reward_key)
-    looks = Look(look.algorithms, names)
+    found = {name.removeprefix("rewards.") for name in log if name.startswith("rewards.")}
+    order = [*look.colours, *sorted(found - {*look.colours})]
+    looks = {name: colour_at(order.index(name)) for name in order if name in found}
     total = {"color": BLACK, "marker": ""}
     for row, model in enumerate(models):
         for column, reward in enumerate(rewards):
             ax = axes[row, column]
-            for policy in sorted(log["policy"].unique(), key=policy_key):
-                algorithm, policy_reward = split_policy(policy)
+            for policy in _policies(log, look):
                 runs = log[(log["model"] == model) & (log["policy"] == policy)]
-                if policy_reward != reward or runs.empty:
-                    continue
-                shown = [name for name in components if runs[f"rewards.{name}"].notna().any()]
-                for name in shown:
-                    style = looks.reward(name) | look.algorithm(algorithm)
-                    _curve(ax, runs, f"rewards.{name}", style)
-                # If there is a single component, the total would only repeat it.
-                if len(shown) > 1:
-                    _curve(ax, runs, "reward", total | look.algorithm(algorithm))
+                policy_reward, line = look.levels(policy)
+                if policy_reward == reward and not runs.empty:
+                    _reward_curves(ax, runs, looks, total, look.line(line))
             if row == 0:
-                ax.set_title(f"reward: {reward}")
+                ax.set_title(f"{look.colour_axis}: {reward}")
             if row == len(models) - 1:
                 ax.set_xlabel(_generation_label(log))
             if column == 0:
                 ax.set_ylabel(f"{model}\nmean reward")
-    handles = [
-        Line2D([], [], label=f"{name} component", **looks.reward(name)) for name in components
-    ]
-    if any(log[[f"rewards.{name}" for name in components]].notna().sum(axis=1) > 1):
+    handles = [Line2D([], [], label=f"{name} component", **one) for name, one in looks.items()]
+    if any(log[[f"rewards.{name}" for name in looks]].notna().sum(axis=1) > 1):
         handles.append(Line2D([], [], label="weighted sum", **total))
-    legend(figure, handles + _algorithm_lines(log, look))
+    legend(figure, handles + _line_handles(log, look))
     return figure
+
+
+def _reward_curves(ax: Axes, runs: pd.DataFrame, looks: dict, total: dict, line: dict) -> None:
+    """Draw the components of one policy's reward, and their weighted sum. If there is a single
+    component, the sum would only repeat it."""
+    shown = [name for name in looks if runs[f"rewards.{name}"].notna().any()]
+    for name in shown:
+        _curve(ax, runs, f"rewards.{name}", looks[name] | line)
+    if len(shown) > 1:
+        _curve(ax, runs, "reward", total | line)
 
 
 def length(log: pd.DataFrame, look: Look) -> Figure:
@@ -126,16 +125,16 @@ def _over_training(log: pd.DataFrame, look: Look, quantity: str, label: str) -> 
     models = sorted(log["model"].unique())
     figure, axes = model_panels(models, PANEL_HEIGHT + 0.4)
     for ax, model in zip(axes, models, strict=True):
-        for policy in sorted(log["policy"].unique(), key=policy_key):
-            algorithm, reward = split_policy(policy)
+        for policy in _policies(log, look):
             runs = log[(log["model"] == model) & (log["policy"] == policy)]
-            _curve(ax, runs, quantity, look.reward(reward) | look.algorithm(algorithm))
+            _curve(ax, runs, quantity, look.policy(policy))
         ax.set_xlabel(_generation_label(log))
     axes[0].set_ylabel(label)
     handles = [
-        Line2D([], [], label=f"reward: {name}", **look.reward(name)) for name in _rewards(log)
+        Line2D([], [], label=f"{look.colour_axis}: {level}", **look.colour(level))
+        for level in _levels(log, look, 0)
     ]
-    legend(figure, handles + _algorithm_lines(log, look))
+    legend(figure, handles + _line_handles(log, look))
     return figure
 
 
@@ -160,13 +159,20 @@ def _generation_label(log: pd.DataFrame) -> str:
     return f"Generation\n(running mean of {window})" if window > 1 else "Generation"
 
 
-def _rewards(log: pd.DataFrame) -> list[str]:
-    return sorted({split_policy(policy)[1] for policy in log["policy"]}, key=reward_key)
+def _policies(log: pd.DataFrame, look: Look) -> list[str]:
+    """Return the policies of the logs, in the study's order."""
+    found = set(log["policy"])
+    return [policy for policy in look.cells.policies if policy in found]
 
 
-def _algorithm_lines(log: pd.DataFrame, look: Look) -> list[Line2D]:
-    algorithms = sorted({split_policy(policy)[0] for policy in log["policy"]})
+def _levels(log: pd.DataFrame, look: Look, place: int) -> list[str]:
+    """Return the levels of the logs' policies that decide on colours (place 0) or lines (1)."""
+    found = {look.levels(policy)[place] for policy in _policies(log, look)}
+    return [level for level in (look.colours, look.lines)[place] if level in found]
+
+
+def _line_handles(log: pd.DataFrame, look: Look) -> list[Line2D]:
     return [
-        Line2D([], [], color=DARK, marker="o", label=name.upper(), **look.algorithm(name))
-        for name in algorithms
+        Line2D([], [], color=DARK, marker="o", label=level.upper(), **look.line(level))
+        for level in _levels(log, look, 1)
     ]
