@@ -157,8 +157,17 @@ class Study(Section):
 
     def _has(self, model: str, levels: Levels) -> bool:
         """Whether all these levels are for this model."""
-        changes = (self.axes[axis][level] for axis, level in levels.items())
-        return all(model in one.get(_FOR_MODELS, [model]) for one in changes)
+        return all(model in self._models(axis, level) for axis, level in levels.items())
+
+    def _models(self, axis: str, level: str) -> list[str]:
+        """Return the models that a level is for: those that it names, or all of the study."""
+        named = self.axes[axis][level].get(_FOR_MODELS, self.models)
+        if not isinstance(named, list) or not set(named) <= set(self.models):
+            raise KeyedError(
+                f"axes.{axis}.{level}.{_FOR_MODELS}",
+                f"are some of the study's models, not {named} ({_allowed(self.models)})",
+            )
+        return named
 
     def cells(self, study: str) -> Iterator[Cell]:
         """Yield every cell of the study of this name: first the controls, then base and the
