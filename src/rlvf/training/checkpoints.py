@@ -89,9 +89,7 @@ class Checkpoints:
     def complete(self, made: Path, step: int) -> None:
         """Take the folder `made` as the checkpoint after `step` optimiser steps."""
         before = list(self._folder.glob("step-*"))
-        for file in made.iterdir():  # if the node fails, only what is on the disk remains
-            with open(file, "rb") as opened:
-                os.fsync(opened.fileno())
+        write_through(made)
         made.rename(self._folder / f"step-{step}")
         for folder in before:
             shutil.rmtree(folder)
@@ -99,6 +97,14 @@ class Checkpoints:
     def remove(self) -> None:
         """Remove all checkpoints, at the end of the run."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def write_through(folder: Path) -> None:
+    """Make sure that a folder's files are on the disk, which is all that remains if the node
+    fails."""
+    for file in folder.iterdir():
+        with open(file, "rb") as opened:
+            os.fsync(opened.fileno())
 
 
 def _step(folder: Path) -> int:

@@ -39,7 +39,7 @@ from rlvf.recipes import FINAL, RECIPES
 from rlvf.records import KeptRollout, Task, TrainingStep, TrainingStepTimes
 from rlvf.rewards import Rollout, component_rewards
 from rlvf.settings import to_json
-from rlvf.training.checkpoints import Checkpoints, StopRequest
+from rlvf.training.checkpoints import Checkpoints, StopRequest, write_through
 
 
 @dataclass(frozen=True)
@@ -340,6 +340,7 @@ class _Keeping(TrainerCallback):
         shutil.rmtree(partial, ignore_errors=True)
         shutil.rmtree(kept, ignore_errors=True)
         _save(model, self._base, self._settings, partial)
+        write_through(partial)
         partial.rename(kept)
 
 
