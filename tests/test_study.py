@@ -215,6 +215,9 @@ WARM = ("axes", "start", "warm", "start")
         (("axes", "model"), {"a": {}}, "axes.model: is what a claim calls something else"),
         (("axes", "size", "n32", "tsks"), "x", "axes.size.n32.tsks: there is no such key"),
         (("axes", "size", "n32", "prompt"), {"chat": 1}, "axes.size.n32.prompt.chat: .*boolean"),
+        (("axes", "rank", "r8", "lora"), 8, "axes.rank.r8.lora: .*given: 8"),
+        (("axes", "size", "n32", "prompt"), 3, "axes.size.n32.prompt.*: .*given: 3"),
+        (("axes", "reward", "ruff", "recipe"), None, "start: 'ruff' is not trained, so"),
         (("axes", "rank", "r8", "lora"), {"r": 0}, "axes.rank.r8.lora.r: .*greater than 0"),
         (
             ("axes", "rank", "r8", "models"),

@@ -233,7 +233,7 @@ class Study(Section):
         for axis, level in levels.items():
             changes = self.axes[axis][level].get(_PROMPT, {})
             try:
-                prompt = PromptSettings.model_validate(merge(prompt.model_dump(), changes))
+                prompt = PromptSettings.model_validate(_laid_over(prompt.model_dump(), changes))
             except ValidationError as error:
                 key, _, message = describe(error, changes).partition(": ")
                 raise KeyedError(f"axes.{axis}.{level}.{_PROMPT}.{key}", message) from error
@@ -266,8 +266,8 @@ class Study(Section):
         for axis, level in levels.items():
             for key, value in self.axes[axis][level].items():
                 if key not in (_FOR_MODELS, _PROMPT):
-                    inner = key in _SECTIONS and isinstance(settings.get(key), dict)
-                    settings[key] = merge(settings[key], value) if inner else value
+                    known = settings.get(key) if key in _SECTIONS else None
+                    settings[key] = _laid_over(known, value)
                     places[key] = f"axes.{axis}.{level}"
         return settings, places
 
@@ -298,6 +298,8 @@ class Study(Section):
             return None
         where = f"{self._stated(cell.levels)[1]['start']}.start"
         policy = self._policy_at(start.levels, f"{where}.levels")
+        if policy not in self.trainings:
+            raise KeyedError(where, f"{policy!r} is not trained, so that it has no adapter")
         if not self._has(cell.model, self.policies[policy]):
             raise KeyedError(where, f"{policy!r} is not trained with the model {cell.model!r}")
         kept = self.trainings[policy].adapters
@@ -355,6 +357,12 @@ class Study(Section):
         for one in sorted(once, key=lambda one: one.decoding not in greedy):
             chosen.setdefault(one.tasks, one)
         return [one for one in once if one in chosen.values()]
+
+
+def _laid_over(base: Any, changes: Any) -> Any:
+    """Return `base` with `changes` laid over it if both are mappings, and otherwise `changes`."""
+    both = isinstance(base, dict) and isinstance(changes, dict)
+    return merge(base, changes) if both else changes
 
 
 def _allowed(names: Iterable) -> str:
