@@ -189,9 +189,9 @@ def test_a_missing_line_is_found_where_the_files_are_joined(folder):
     path = folder / "executions.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     cell = {"study": "s", "model": "m", "policy": "base", "seed": 1}
-    files = (folder / f"{name}.jsonl" for name in ("completions", "executions", "ruff"))
-    options = ["--tasks", folder / "tasks.jsonl", "--decoding", "greedy", *files]
-    options += ["--tests-shown", "1"]
+    names = ("tasks", "completions", "executions", "ruff")
+    options = [f"--{name}={folder / name}.jsonl" for name in names]
+    options += ["--evaluation", "greedy", "--tests-shown", "1"]
     done = rlvf("measure", "--cell", json.dumps(cell), *options, "--out", folder / "samples.jsonl")
     assert_one_line_error(done, TASKS[2].task_id)
     assert not (folder / "samples.jsonl").exists()
@@ -214,10 +214,11 @@ def test_an_adapter_of_another_model_is_refused(mini_config, folder, tiny_model)
     wider = AutoConfig.for_model(**(config | {"intermediate_size": 128}))
     AutoModelForCausalLM.from_config(wider).save_pretrained(other)
     cell = mini_config.cell("rlvr", "mini-qwen3", "base", 1)
+    evaluation = mini_config.evaluation_of(cell, "greedy")
     done = rlvf(
         "generate",
         *("--model", other, "--adapter", folder / "adapter", "--tasks", folder / "tasks.jsonl"),
-        *("--settings", to_json(mini_config.generate_settings(cell, "greedy"))),
+        *("--settings", to_json(mini_config.generate_settings(cell, evaluation))),
         *("--out", folder / "out.jsonl"),
     )
     assert_one_line_error(

@@ -195,7 +195,7 @@ def stage(name, folder, config):
     write_jsonl(folder / "tasks.jsonl", load(minimbpp.Settings(), "train")[:8])
     if name == "generate":
         cell = config.cell("rlvr", "mini-qwen3", "base", 1)
-        settings = config.generate_settings(cell, "greedy")
+        settings = config.generate_settings(cell, config.evaluation_of(cell, "greedy"))
         outputs = ["--out", folder / "completions.jsonl"]
     else:
         settings = config.train_settings(config.cell("rlvr", "mini-qwen3", "grpo-tests", 1))

@@ -100,7 +100,7 @@ def study(made, tmp_path):
 def test_the_whole_study_is_made(made):
     results = made.folder / "results" / "mini" / "rlvr"
     assert (results / "paper.pdf").read_bytes().startswith(b"%PDF")
-    assert (made.folder / CELL / "samples.jsonl").exists()
+    assert (made.folder / CELL / "greedy" / "samples.jsonl").exists()
     assert not (made.folder / CELL / "checkpoints").exists()
 
 
@@ -116,10 +116,10 @@ def test_every_gpu_job_has_one_gpu_of_its_own_and_no_other_job_has_any(made):
                 assert one["gpus"] != other["gpus"]
 
 
-def test_a_cells_verification_is_one_job(made):
+def test_what_checks_and_measures_an_evaluation_is_one_job(made):
     groups = [job for job in made.jobs if job["comment"].startswith("rule_evaluate")]
-    assert len(groups) == 4  # trained, base, two controls
-    assert len(made.jobs) == 4 + 6 + 1  # and the GPU jobs, and the explorer
+    assert len(groups) == 2 * 2 + 2  # trained and base, twice each, and two controls
+    assert len(made.jobs) == 6 + 6 + 1  # and the GPU jobs, and the explorer
     stages = [one["stage"] for one in made.records]
     assert stages.count("execute") == stages.count("lint") == 2 * 2 + 2
 
@@ -148,7 +148,7 @@ def test_jobs_ask_for_what_the_site_file_says(cluster, tmp_path, monkeypatch):
     study.put_before(monkeypatch, "sbatch", script)
     before = {job["job_id"] for job in cluster.jobs()}
     results = Path("results/mini")
-    control = results / "rlvr/none/reference/seed0/samples.jsonl"
+    control = results / "rlvr/none/reference/seed0/greedy/samples.jsonl"
     status, output = study.run(str(control), str(results / "models/mini-qwen3"))
     assert status == 0, output
     assert (study.folder / control).exists()
@@ -206,7 +206,7 @@ studies:
 
 
 def test_a_time_limit_is_raised_and_a_failure_stops_only_what_needs_it(cluster, study, monkeypatch):
-    monkeypatch.setenv("RLVF_SLOW", '"policy": "gspo-combined"')
+    monkeypatch.setenv("RLVF_SLOW", '"cell": {"model": "mini-qwen3", "policy": "gspo-combined"')
     study.record(monkeypatch)
     (study.folder / "cells.yaml").write_text(TWO_CELLS)
     before = len(cluster.jobs())
