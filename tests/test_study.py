@@ -154,6 +154,18 @@ def test_what_is_added_changes_no_cell_that_is_there(raw):
     assert {policy for _, policy, _ in after.keys() - before.keys()} == {"ruff-t06", "ruff-n8"}
 
 
+def test_an_optional_key_that_is_not_stated_is_in_no_slice(raw):
+    """So a key that a later version adds makes nothing again where it is not used."""
+    config = parsed(raw)
+    slices = {
+        cell.policy: to_json(config.train_settings(cell))
+        for cell in config.cells("rlvr")
+        if cell.trained
+    }
+    assert '"start"' in slices["tests-warm"]
+    assert '"start"' not in slices["tests"]
+
+
 # ---------------------------------------------------------------- starts, evaluations
 
 
